@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0
+ *
+ * What crosses the ring buffer: written by the programs of bpf/, read by agent/probes/.
+ * The only other header that both sides include is counters.h. Fixed width, explicit padding
+ * (-Wpadded), little endian as the machine has it, addresses in network order.
+ *
+ * A record is a header followed by the structure of its kind; a transfer is followed by
+ * `captured_bytes` bytes of the traffic. Readers check `size` before they look at anything else.
+ *
+ * How a transfer becomes records. A transfer is the `ret > 0` bytes of one system call on one socket.
+ * The kernel side sends *pieces* of it: the bytes that may be the head of a message. Bytes between
+ * and behind the pieces are not sent; their number follows from the sequence numbers. All pieces of
+ * one transfer carry the same `tcp_seq` and `transfer_bytes`; all but the last carry KS_MORE_PIECES.
+ * A transfer whose bytes matter but whose contents do not (the end of a body) is sent with no bytes.
+ * The kernel side guesses generously; what is a head is decided in user space.
+ */
+#ifndef KERNSPAN_BPF_ABI_EVENTS_H
+#define KERNSPAN_BPF_ABI_EVENTS_H
+
+#ifdef __cplusplus
+#include <cstddef>
+#include <cstdint>
+typedef std::uint8_t ks_u8;
+typedef std::uint16_t ks_u16;
+typedef std::uint32_t ks_u32;
+typedef std::int32_t ks_s32;
+typedef std::uint64_t ks_u64;
+#define KS_STATIC_ASSERT(what) static_assert(what, #what)
+#else
+typedef __u8 ks_u8;
+typedef __u16 ks_u16;
+typedef __u32 ks_u32;
+typedef __s32 ks_s32;
+typedef __u64 ks_u64;
+#define KS_STATIC_ASSERT(what) _Static_assert(what, #what)
+#endif
+
+enum {
+  /* The most head bytes that one record carries; longer heads take several records. */
+  KS_CAPTURE_BYTES_MAX = 4096,
+  /* The most head bytes of one message that are sent; what follows is cut (KS_HEAD_CUT). */
+  KS_HEAD_BYTES_MAX = 65536,
+  KS_TAIL_BYTES_MAX = 8,
+  KS_COMM_BYTES = 16,
+  KS_ARGS_BYTES_MAX = 256,
+};
+
+enum ks_event_kind {
+  KS_EVENT_TRANSFER = 1,
+  KS_EVENT_CONNECT = 2,
+  KS_EVENT_CLOSE = 3,
+  KS_EVENT_EXEC = 4,
+  KS_EVENT_FORK = 5,
+  KS_EVENT_EXIT = 6,
+};
+
+/* ts_ns: CLOCK_MONOTONIC. size: the whole record with this header, in bytes. */
+struct ks_event_header {
+  ks_u64 ts_ns;
+  ks_u32 kind;
+  ks_u32 size;
+};
+
+enum ks_direction {
+  KS_SEND = 0,
+  KS_RECV = 1,
+};
+
+enum ks_transfer_flags {
+  /* The first captured byte looks like the start of a request or of a response. */
+  KS_HEAD_START = 1 << 0,
+  /* The blank line that ends the head is inside this piece (it is the piece's last bytes). */
+  KS_HEAD_END = 1 << 1,
+  /* Bytes of the head behind this piece were cut: capture limit, unreadable memory or no buffer. */
+  KS_HEAD_CUT = 1 << 2,
+  /* Another record of this same transfer follows. */
+  KS_MORE_PIECES = 1 << 3,
+  /* The socket was not followed from its first byte (older than the agent). */
+  KS_MIDSTREAM = 1 << 4,
+  /* A receive of 0 bytes: the peer has finished sending. transfer_bytes is 0. */
+  KS_EOF = 1 << 5,
+};
+
+/* One piece of one transfer; `captured_bytes` bytes of traffic follow the structure. */
+struct ks_transfer_event {
+  struct ks_event_header header;
+  ks_u64 socket_cookie;
+  /* The saved r14 of the calling thread: the current g where the program is a Go program. */
+  ks_u64 goroutine;
+  /* task->nvcsw: how often the thread has gone to sleep. Equal numbers: it has not slept between. */
+  ks_u64 voluntary_switches;
+  ks_u32 tgid;
+  ks_u32 tid;
+  /* TCP sequence number of the first byte of the transfer: the same at both ends of the connection. */
+  ks_u32 tcp_seq;
+  ks_u32 transfer_bytes;
+  /* Where in the transfer the first captured byte stands, and how many were captured. */
+  ks_u32 piece_offset;
+  ks_u32 captured_bytes;
+  /* IPv4 addresses are v4-mapped. Ports in host order. */
+  ks_u8 local_address[16];
+  ks_u8 remote_address[16];
+  ks_u16 local_port;
+  ks_u16 remote_port;
+  ks_u16 flags;     /* enum ks_transfer_flags */
+  ks_u8 direction;  /* enum ks_direction */
+  ks_u8 tail_bytes; /* how many of tail[] are set */
+  /* The last bytes of the transfer, for the end of a chunked body. */
+  ks_u8 tail[KS_TAIL_BYTES_MAX];
+};
+
+/* A thread called connect(): what it is working on now is what the connection is for. */
+struct ks_connect_event {
+  struct ks_event_header header;
+  ks_u64 socket_cookie;
+  ks_u64 goroutine;
+  ks_u64 voluntary_switches;
+  ks_u32 tgid;
+  ks_u32 tid;
+};
+
+enum ks_close_stage {
+  /* The local side will send no more (shutdown or close). */
+  KS_CLOSE_WRITE = 1,
+  /* The connection is over. */
+  KS_CLOSE_FINAL = 2,
+};
+
+/* Only for sockets that carried a known protocol. */
+struct ks_close_event {
+  struct ks_event_header header;
+  ks_u64 socket_cookie;
+  ks_u32 stage;
+  ks_s32 error; /* errno of the socket, e.g. ECONNRESET; 0: orderly */
+};
+
+/* A program was started. `args` are its first argument bytes, NUL-separated. */
+struct ks_exec_event {
+  struct ks_event_header header;
+  ks_u32 tgid;
+  ks_u32 parent_tgid;
+  ks_u8 comm[KS_COMM_BYTES];
+  ks_u32 args_bytes;
+  ks_u32 reserved;
+  ks_u8 args[KS_ARGS_BYTES_MAX];
+};
+
+/* A new process (not a thread). */
+struct ks_fork_event {
+  struct ks_event_header header;
+  ks_u32 tgid;
+  ks_u32 parent_tgid;
+};
+
+/* The last thread of a process is going. */
+struct ks_exit_event {
+  struct ks_event_header header;
+  ks_u32 tgid;
+  ks_u32 reserved;
+};
+
+KS_STATIC_ASSERT(sizeof(struct ks_event_header) == 16);
+KS_STATIC_ASSERT(sizeof(struct ks_transfer_event) == 112);
+KS_STATIC_ASSERT(sizeof(struct ks_connect_event) == 48);
+KS_STATIC_ASSERT(sizeof(struct ks_close_event) == 32);
+KS_STATIC_ASSERT(sizeof(struct ks_exec_event) == 304);
+KS_STATIC_ASSERT(sizeof(struct ks_fork_event) == 24);
+KS_STATIC_ASSERT(sizeof(struct ks_exit_event) == 24);
+
+#endif

@@ -1,0 +1,28 @@
+# Build-wide options and flags. Everything that is compiled gets the same warnings.
+set(KERNSPAN_SANITIZE "" CACHE STRING "Comma-separated sanitizers, as for -fsanitize=")
+option(KERNSPAN_FUZZ "Build the libFuzzer targets (needs clang)" OFF)
+
+find_program(CCACHE ccache)
+if(CCACHE)
+  set(CMAKE_C_COMPILER_LAUNCHER ${CCACHE})
+  set(CMAKE_CXX_COMPILER_LAUNCHER ${CCACHE})
+endif()
+
+add_library(kernspan_flags INTERFACE)
+target_compile_options(kernspan_flags INTERFACE -Wall -Wextra -Wshadow -Wconversion -Werror)
+target_compile_definitions(kernspan_flags INTERFACE _GLIBCXX_ASSERTIONS
+                           KERNSPAN_VERSION="${PROJECT_VERSION}")
+target_include_directories(kernspan_flags INTERFACE ${CMAKE_SOURCE_DIR})
+
+if(KERNSPAN_SANITIZE)
+  add_compile_options(-fsanitize=${KERNSPAN_SANITIZE} -fno-omit-frame-pointer
+                      -fno-sanitize-recover=all)
+  add_link_options(-fsanitize=${KERNSPAN_SANITIZE})
+endif()
+if(KERNSPAN_FUZZ)
+  add_compile_options(-fsanitize=fuzzer-no-link)
+endif()
+
+find_package(Threads REQUIRED)
+find_package(GTest REQUIRED)
+find_package(PkgConfig REQUIRED)
