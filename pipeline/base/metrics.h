@@ -1,0 +1,118 @@
+// A daemon's own metrics: counters and gauges that components own and add to without locks, and
+// families whose values are read when somebody asks (kernel counters, the ledger).
+//
+// Names are those of the OpenTelemetry Collector, without a "_total" suffix: its default reader
+// sets without_type_suffix, so that its documented names (otelcol_receiver_accepted_spans) are
+// the exposed ones.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <map>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace kernspan {
+
+using MetricLabels = std::map<std::string, std::string>;
+
+// Only goes up. Any thread.
+class Counter {
+ public:
+  void add(std::uint64_t amount = 1) { value_.fetch_add(amount, std::memory_order_relaxed); }
+  std::uint64_t value() const { return value_.load(std::memory_order_relaxed); }
+
+ private:
+  std::atomic<std::uint64_t> value_{0};
+};
+
+// Goes up and down. Any thread.
+class Gauge {
+ public:
+  void set(double value) { value_.store(value, std::memory_order_relaxed); }
+  void add(double amount) { value_.fetch_add(amount, std::memory_order_relaxed); }
+  double value() const { return value_.load(std::memory_order_relaxed); }
+
+ private:
+  std::atomic<double> value_{0};
+};
+
+enum class MetricType { kCounter, kGauge };
+
+struct MetricSample {
+  MetricLabels labels;
+  double value = 0;
+};
+
+struct MetricFamily {
+  std::string name;
+  std::string help;
+  MetricType type = MetricType::kCounter;
+  std::vector<MetricSample> samples;
+};
+
+// The registry. Any thread may call any member; only the creation of a metric takes a lock.
+class Metrics {
+ public:
+  using Collector = std::function<void(std::vector<MetricFamily>&)>;
+
+  Metrics() = default;
+  Metrics(const Metrics&) = delete;
+  Metrics& operator=(const Metrics&) = delete;
+
+  // The metric of that name and these labels, made on first use; the reference lives as long as the
+  // registry. Label values come from the configuration or from a fixed set, never from traffic.
+  Counter& counter(std::string_view name, std::string_view help, MetricLabels labels = {});
+  Gauge& gauge(std::string_view name, std::string_view help, MetricLabels labels = {});
+
+  // A registered collector, removed again when this goes out of scope: what the function borrows
+  // must outlive this object, and this object must not outlive the registry.
+  class Registration {
+   public:
+    Registration() = default;
+    Registration(Metrics& metrics, std::uint64_t id) : metrics_(&metrics), id_(id) {}
+    Registration(Registration&& other) noexcept;
+    Registration& operator=(Registration&& other) noexcept;
+    ~Registration();
+
+   private:
+    Metrics* metrics_ = nullptr;
+    std::uint64_t id_ = 0;
+  };
+
+  // Calls `collector` at each snapshot, from the thread that asks for it; it appends families.
+  [[nodiscard]] Registration add_collector(Collector collector);
+
+  // All families by name, with the samples of equal names joined.
+  std::vector<MetricFamily> snapshot() const;
+
+  // One value, for tests and summaries; nothing when there is no such metric.
+  std::optional<double> value(std::string_view name, const MetricLabels& labels = {}) const;
+
+  // Prometheus text exposition format 0.0.4.
+  std::string text() const;
+
+ private:
+  template <typename Metric>
+  struct Family {
+    std::string help;
+    std::map<MetricLabels, Metric> metrics;  // a node-based map: addresses are stable
+  };
+
+  void remove_collector(std::uint64_t id);
+
+  mutable std::mutex mutex_;
+  std::map<std::string, Family<Counter>, std::less<>> counters_;
+  std::map<std::string, Family<Gauge>, std::less<>> gauges_;
+  // Held while collectors run, so that a removed one is no longer running.
+  mutable std::mutex collectors_mutex_;
+  std::map<std::uint64_t, Collector> collectors_;
+  std::uint64_t next_collector_id_ = 1;
+};
+
+}  // namespace kernspan
