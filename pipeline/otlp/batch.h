@@ -7,6 +7,7 @@
 #pragma once
 
 #include <cstddef>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -16,17 +17,45 @@
 
 namespace kernspan::otlp {
 
+// Immutable bytes with shared ownership. Shared, because a fan-out hands the same bytes to several
+// consumers, and because a transport may still read them after the call that sent them has ended.
+class Slice {
+ public:
+  Slice() = default;
+  explicit Slice(std::string bytes) {
+    auto owner = std::make_shared<const std::string>(std::move(bytes));
+    bytes_ = *owner;
+    owner_ = std::move(owner);
+  }
+  // `bytes` live as long as `owner` does.
+  Slice(std::shared_ptr<const void> owner, std::string_view bytes)
+      : owner_(std::move(owner)), bytes_(bytes) {}
+
+  std::string_view view() const { return bytes_; }
+  operator std::string_view() const { return bytes_; }  // NOLINT: a slice is its bytes
+  std::size_t size() const { return bytes_.size(); }
+  const std::shared_ptr<const void>& owner() const { return owner_; }
+
+ private:
+  std::shared_ptr<const void> owner_;
+  std::string_view bytes_;
+};
+
 class Batch {
  public:
   Batch() = default;
-  Batch(Batch&&) = default;
-  Batch& operator=(Batch&&) = default;
+  Batch(Batch&& other) noexcept;
+  Batch& operator=(Batch&& other) noexcept;
   Batch(const Batch&) = delete;
   Batch& operator=(const Batch&) = delete;
 
   // Takes an encoded ExportTraceServiceRequest from outside and walks it once to count its spans.
-  // Fails, permanently, when the bytes are not well-formed down to the span level.
-  static Result<Batch> from_wire(std::string request);
+  // Fails, permanently, when the bytes are not well-formed down to the fields of each span, or an
+  // id has a wrong length. Attributes, events and links are not looked into.
+  static Result<Batch> from_wire(Slice request);
+  static Result<Batch> from_wire(std::string request) {
+    return from_wire(Slice(std::move(request)));
+  }
 
   // Takes bytes that this process encoded itself and whose span count it knows.
   static Batch from_encoder(std::string request, std::size_t span_count);
@@ -36,16 +65,19 @@ class Batch {
   bool empty() const { return span_count_ == 0; }
 
   // Each slice is a well-formed request; so is their concatenation in order.
-  const std::vector<std::string>& slices() const { return slices_; }
+  const std::vector<Slice>& slices() const { return slices_; }
 
   // Appends the other batch's slices behind this one's; `other` is left empty.
   void append(Batch&& other);
 
-  // A copy that owns its bytes (fan-out to several consumers).
+  // A second batch over the same bytes (fan-out, and callers that may have to try again). Copies no
+  // bytes: slices are immutable and shared.
   Batch clone() const;
 
  private:
-  std::vector<std::string> slices_;
+  void append_slice(Slice slice, std::size_t span_count);
+
+  std::vector<Slice> slices_;
   std::size_t span_count_ = 0;
   std::size_t byte_count_ = 0;
 };
