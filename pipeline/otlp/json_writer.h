@@ -1,0 +1,27 @@
+// OTLP JSON from the wire form, without message objects in between.
+// Spec: opentelemetry.io/docs/specs/otlp, "JSON Protobuf Encoding": ids in hex, enumerations as
+// numbers, 64-bit integers as strings, bytes in base64, lowerCamelCase keys.
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <string_view>
+
+#include "pipeline/base/error.h"
+#include "pipeline/otlp/batch.h"
+
+namespace kernspan::otlp {
+
+struct JsonOutcome {
+  std::size_t spans = 0;  // written
+  std::size_t malformed_spans =
+      0;  // left out: an attribute, event or link in them is not well-formed
+  std::size_t malformed_parts = 0;  // resources and scopes written empty, for the same reason
+};
+
+// Appends one {"resourceSpans":[...]} object with all slices of the batch to `out`; no line break,
+// inside or behind it. Unknown fields are ignored; bytes of strings that are not UTF-8 become '?'.
+// Cannot fail on a Batch: what from_wire() did not look into is checked here, and counted.
+JsonOutcome append_json(const Batch& batch, std::string& out);
+
+}  // namespace kernspan::otlp
