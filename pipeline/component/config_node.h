@@ -36,6 +36,10 @@ class ConfigNode {
   static ConfigNode list(ConfigPosition position, std::vector<ConfigNode> items);
   static ConfigNode map(ConfigPosition position, std::vector<ConfigEntry> entries);
 
+  // For a list or map that one environment variable holds as YAML text: a reader that wants a
+  // string gets the whole text.
+  void set_origin(std::string text, std::string shown);
+
   Kind kind() const { return kind_; }
   bool is_null() const { return kind_ == Kind::kNull; }
   bool is_scalar() const { return kind_ == Kind::kScalar; }

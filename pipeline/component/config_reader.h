@@ -114,11 +114,18 @@ class ConfigReader {
 
   const ConfigNode* take(std::string_view key);  // present and not null, marked as known
   const ConfigNode* take_scalar(std::string_view key, std::string_view expected);
+  const ConfigNode* take_plain(std::string_view key, std::string_view expected);  // and not quoted
+  template <typename T>
+  bool read_integer(std::string_view key, T* value, T min, T max);
   bool read_int64(std::string_view key, std::int64_t* value, std::int64_t min, std::int64_t max);
   bool read_uint64(std::string_view key, std::uint64_t* value, std::uint64_t min,
                    std::uint64_t max);
+  ConfigReader& add_section(const ConfigNode& node, std::string path);
+  std::string name_of(std::string_view key) const;  // with the path
   void add_error(ConfigErrorKind kind, const ConfigPosition& position, std::string_view key,
                  std::string_view message);
+  void wrong_type(std::string_view key, const ConfigNode& node, std::string_view expected);
+  void bad_value(std::string_view key, const ConfigNode& node, std::string_view message);
   void bad_choice(std::string_view key, const ConfigNode& node,
                   const std::vector<std::string_view>& choices);
   void find_unknown_keys();
@@ -128,7 +135,8 @@ class ConfigReader {
   std::string path_;
   std::shared_ptr<std::vector<ConfigError>> errors_;  // one list for a reader and all its sections
   std::set<std::string, std::less<>> known_;
-  std::deque<std::unique_ptr<ConfigReader>> sections_;
+  std::vector<std::unique_ptr<ConfigReader>> sections_;
+  std::deque<ConfigNode> absent_;  // what the readers of absent sections read
 };
 
 template <std::integral T>

@@ -11,8 +11,8 @@ class TracesConsumer {
   virtual ~TracesConsumer() = default;
 
   // Takes the batch over. Success: the batch is this consumer's responsibility and in its books.
-  // Failure: it was not taken; a retryable error tells the sender to come again with the same batch.
-  // May be called from several threads at once.
+  // Failure: it was not taken; a retryable error tells the sender to come again with the same
+  // batch. May be called from several threads at once.
   virtual Status consume(otlp::Batch batch) = 0;
 };
 
