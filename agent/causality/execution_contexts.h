@@ -1,0 +1,115 @@
+// Which incoming request is a thread (or goroutine) working for, right now?
+//
+// What is observable of a context is the order of its reads and writes, and whether it slept between two
+// of them. Two kinds of program follow from that:
+//
+//   - One request per context (gunicorn, Tomcat, a goroutine per connection): between reading a request and
+//     answering it the context belongs to it, whatever it sleeps on. Evidence: thread, goroutine.
+//   - Event loops (nginx, Node.js): the context serves many requests in turn. What it sends belongs to the request
+//     whose bytes (or whose callee's answer) it read last, if it has not slept since: after a sleep
+//     something else may have woken it (a timer, a resolver's thread). Evidence: event_loop.
+//     If a second request has been read completely since the last sleep and nothing was sent for it, the program
+//     queues its work (asyncio does), and the order of reads says nothing: no evidence.
+//
+// The model is checked against the truth all the time: a response belongs to its request by its connection, so each
+// response is a prediction that holds or fails. A process that fails one is distrusted until it has
+// been right for a while; nothing is linked by order in the meantime.
+//
+// Used by one thread only.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <list>
+#include <unordered_map>
+
+#include "agent/conn/caller.h"
+#include "agent/conn/exchange.h"
+
+namespace kernspan {
+
+class ExecutionContexts {
+ public:
+  // Contexts that are remembered; the least recently used one goes first. A context takes about 300 bytes.
+  explicit ExecutionContexts(std::size_t contexts_max = 65536);
+
+  // Why nothing is said about who is being worked for.
+  enum class Doubt : std::uint8_t {
+    kNone,
+    kNoRequest,   // the context has no request open
+    kSlept,       // an event loop went to sleep since it last read
+    kAmbiguous,   // several requests wait for the loop
+    kDistrusted,  // the process has lately proved the model wrong
+  };
+  struct Guess {
+    Exchange* request = nullptr;
+    Evidence evidence = Evidence::kNone;
+    Doubt doubt = Doubt::kNone;
+  };
+
+  // The context read bytes of an incoming request; request->request_complete says if they were the last.
+  void request_read(const Caller& caller, Exchange& request);
+
+  // The context read bytes of the answer to a call that `request` waits for, up to the last if complete.
+  void answer_read(const Caller& caller, Exchange& request, bool complete);
+
+  // The context read bytes that belong to no known request: what it does next is not known either.
+  void stranger_read(const Caller& caller);
+
+  // Whom the context is working for.
+  Guess current(const Caller& caller);
+
+  // The context sent something (a call, a connect, a response) that belongs to `request`.
+  void acted(const Caller& caller, Exchange& request);
+
+  // The context sent the first byte of `request`'s response: compares with the prediction.
+  void response_begun(const Caller& caller, Exchange& request);
+
+  // The request is over, in whatever way.
+  void request_ended(Exchange& request);
+
+  // Forgets what was learned of a process that has gone.
+  void process_gone(std::uint32_t tgid);
+
+  std::size_t size() const { return contexts_.size(); }
+  std::uint64_t mispredictions() const { return mispredictions_; }
+  std::uint64_t evictions() const { return evictions_; }
+
+ private:
+  static constexpr std::size_t kWaitingMax = 16;
+
+  struct KeyHash {
+    std::size_t operator()(const ContextKey& key) const noexcept {
+      return (key.id ^ (std::uint64_t{key.tgid} << 32)) * 0x9e3779b97f4a7c15u >> 7;
+    }
+  };
+  struct Context {
+    ExchangePtr last;  // the request that the last read was about
+    std::uint64_t switches = 0;
+    std::uint32_t open = 0;  // requests read here and not over
+    bool multiplexes = false;
+    // Requests that were fed completely since the last sleep, and for which nothing was sent since.
+    std::array<ExchangePtr, kWaitingMax> waiting;
+    std::size_t waiting_count = 0;
+    bool waiting_overflow = false;
+    std::list<ContextKey>::iterator age;
+  };
+
+  Context& context_of(const Caller& caller);
+  Context* find(const ContextKey& key);
+  void fed(const Caller& caller, Context& context, Exchange& request, bool complete);
+  static void stop_waiting(Context& context, const Exchange& request);
+  static bool others_wait(const Context& context, const Exchange& request);
+  Guess current_unchecked(const Caller& caller, const Context& context) const;
+  void settle(std::uint32_t tgid, bool held);
+
+  std::size_t contexts_max_;
+  std::unordered_map<ContextKey, Context, KeyHash> contexts_;
+  std::list<ContextKey> ages_;                                // front: longest unused
+  std::unordered_map<std::uint32_t, std::uint32_t> distrust_;  // tgid -> right predictions still to go
+  std::uint64_t mispredictions_ = 0;
+  std::uint64_t evictions_ = 0;
+};
+
+}  // namespace kernspan

@@ -1,0 +1,249 @@
+#include "agent/causality/linker.h"
+
+#include <algorithm>
+#include <cstring>
+#include <vector>
+
+namespace kernspan {
+namespace {
+
+constexpr std::uint8_t kSampled = 1;  // W3C trace flags: the trace is recorded
+
+// Links that rest on the order of a context's reads and writes.
+bool rests_on_order(Evidence evidence) {
+  return evidence == Evidence::kThread || evidence == Evidence::kEventLoop ||
+         evidence == Evidence::kGoroutine;
+}
+
+bool unconfirmed(const Exchange& exchange) {
+  return exchange.parent && rests_on_order(exchange.evidence) && !exchange.parent->response_begun &&
+         !exchange.parent->ended;
+}
+
+}  // namespace
+
+Linker::Linker(LinkLimits limits, RandomId random_id)
+    : limits_(limits), random_id_(std::move(random_id)) {}
+
+void Linker::connecting(std::uint64_t connection, const Caller& caller, std::uint64_t now_ns) {
+  if (connects_.size() >= limits_.connects_max) sweep(now_ns);
+  if (connects_.size() >= limits_.connects_max) {
+    ++counters_.connects_full;
+    return;
+  }
+  const ExecutionContexts::Guess guess = contexts_.current(caller);
+  connects_[connection] = {.request = ExchangePtr(guess.request), .evidence = guess.evidence, .at_ns = now_ns};
+  if (guess.request) contexts_.acted(caller, *guess.request);
+}
+
+void Linker::request_read(Exchange& exchange, const Caller& caller, bool first) {
+  contexts_.request_read(caller, exchange);
+  if (!first) return;
+  if (exchange.header_context) {
+    by_header_.emplace(HeaderKey{exchange.tgid, exchange.header_context->trace_id,
+                                 exchange.header_context->parent_span_id},
+                       ExchangePtr(&exchange));
+  }
+  join_wire(exchange);
+}
+
+ExecutionContexts::Guess Linker::guess_caller(const Exchange& exchange, const Caller& caller,
+                                              bool first_on_connection) {
+  const ExecutionContexts::Guess now = contexts_.current(caller);
+  if (!first_on_connection) return now;
+  const auto found = connects_.find(exchange.connection);
+  if (found == connects_.end()) return now;
+  const Connect connect = found->second;
+  connects_.erase(found);
+  if (now.evidence == Evidence::kThread || now.evidence == Evidence::kGoroutine) return now;
+  // An event loop sends when the connection is ready: what it read last by then may be anything.
+  if (!connect.request || connect.request->ended) {
+    return {.doubt = ExecutionContexts::Doubt::kNoRequest};
+  }
+  if (now.doubt == ExecutionContexts::Doubt::kDistrusted) return now;
+  return {.request = connect.request.get(), .evidence = connect.evidence};
+}
+
+// The one open request of the same process that came with the header that this call goes out with.
+Exchange* Linker::same_header_request(const Exchange& exchange) {
+  const TraceContext& header = *exchange.header_context;
+  const auto [first, last] =
+      by_header_.equal_range({exchange.tgid, header.trace_id, header.parent_span_id});
+  if (first == last || std::next(first) != last) return nullptr;
+  return first->second.get();
+}
+
+void Linker::call_sent(Exchange& exchange, const Caller& caller, bool first_on_connection) {
+  const ExecutionContexts::Guess guess = guess_caller(exchange, caller, first_on_connection);
+  Exchange* request = guess.request;
+  Evidence evidence = guess.evidence;
+  if (exchange.header_context) {
+    // A header settles it: it is the trace's own word. With several requests under the same header the
+    // order tells them apart.
+    const TraceContext& header = *exchange.header_context;
+    Exchange* same = same_header_request(exchange);
+    const bool guess_has_it = request && request->header_context &&
+                              request->header_context->trace_id == header.trace_id &&
+                              request->header_context->parent_span_id == header.parent_span_id;
+    if (same) request = same;
+    evidence = same || guess_has_it ? Evidence::kTraceparent : Evidence::kNone;
+  }
+  if (request) {
+    contexts_.acted(caller, *request);
+    if (within_bounds(exchange, *request)) {
+      exchange.on_behalf_of = ExchangePtr(request);
+      ++request->open_calls;
+      ++request->calls_total;
+      if (evidence != Evidence::kNone) adopt(exchange, *request, evidence);
+    } else {
+      ++counters_.bounds;
+    }
+  } else if (!exchange.header_context) {
+    count_doubt(guess.doubt);
+  }
+  join_wire(exchange);
+}
+
+void Linker::answer_read(Exchange& exchange, const Caller& caller, bool complete) {
+  if (exchange.on_behalf_of && !exchange.on_behalf_of->ended) {
+    contexts_.answer_read(caller, *exchange.on_behalf_of, complete);
+  } else {
+    contexts_.stranger_read(caller);
+  }
+}
+
+void Linker::response_begun(Exchange& exchange, const Caller& caller) {
+  contexts_.response_begun(caller, exchange);
+}
+
+void Linker::ended(Exchange& exchange) {
+  if (exchange.role == Role::kServer) {
+    contexts_.request_ended(exchange);
+    if (exchange.header_context) {
+      const auto [first, last] = by_header_.equal_range({exchange.tgid, exchange.header_context->trace_id,
+                                                         exchange.header_context->parent_span_id});
+      const auto mine = std::find_if(
+          first, last, [&](const auto& entry) { return entry.second.get() == &exchange; });
+      if (mine != last) by_header_.erase(mine);
+    }
+  } else if (exchange.on_behalf_of) {
+    Exchange& request = *exchange.on_behalf_of;
+    if (request.open_calls > 0) --request.open_calls;
+    exchange.on_behalf_of = {};
+  }
+}
+
+void Linker::join_wire(Exchange& exchange) {
+  const ExchangePtr peer = wire_.meet(exchange);
+  if (!peer) return;
+  Exchange& server = exchange.role == Role::kServer ? exchange : *peer;
+  Exchange& client = exchange.role == Role::kServer ? *peer : exchange;
+  if (server.trace_id.is_valid()) {
+    ++counters_.late;
+    return;
+  }
+  if (!within_bounds(server, client)) {
+    ++counters_.bounds;
+    return;
+  }
+  adopt(server, client, Evidence::kWire);
+  // The hooks fire after the transfer, on two processors: the receiver's time can be the earlier one.
+  client.start_ns = std::min(client.start_ns, server.start_ns);
+}
+
+void Linker::adopt(Exchange& child, Exchange& parent, Evidence evidence) {
+  child.parent = ExchangePtr(&parent);
+  child.evidence = evidence;
+}
+
+bool Linker::within_bounds(const Exchange& child, const Exchange& parent) const {
+  if (parent.calls_total >= limits_.calls_max) return false;
+  if (child.start_ns > parent.start_ns &&
+      child.start_ns - parent.start_ns > limits_.trace_age_max_ns) {
+    return false;
+  }
+  std::uint32_t depth = 1;
+  for (const Exchange* at = &parent; at; at = at->parent.get()) {
+    if (at == &child || ++depth > limits_.depth_max) return false;
+  }
+  return true;
+}
+
+bool Linker::awaits_confirmation(const Exchange& exchange) {
+  for (const Exchange* at = &exchange; at && !at->trace_id.is_valid(); at = at->parent.get()) {
+    if (unconfirmed(*at)) return true;
+  }
+  return false;
+}
+
+void Linker::drop_unconfirmed(Exchange& exchange) {
+  if (!exchange.parent || !rests_on_order(exchange.evidence)) return;
+  if (!exchange.parent->answered_elsewhere) return;
+  exchange.parent = {};
+  exchange.evidence = Evidence::kNone;
+  ++counters_.answered_elsewhere;
+}
+
+void Linker::settle(Exchange& exchange) {
+  std::vector<Exchange*> chain;
+  for (Exchange* at = &exchange; at && !at->trace_id.is_valid(); at = at->parent.get()) {
+    drop_unconfirmed(*at);
+    chain.push_back(at);
+  }
+  for (auto place = chain.rbegin(); place != chain.rend(); ++place) {
+    Exchange& at = **place;
+    if (!at.span_id.is_valid()) {
+      const std::uint64_t id = random_id_();
+      std::memcpy(at.span_id.bytes.data(), &id, sizeof id);
+    }
+    if (at.parent) {
+      const Exchange& parent = *at.parent;
+      at.trace_id = parent.trace_id;
+      at.parent_span_id = parent.span_id;
+      at.trace_flags = parent.trace_flags;
+      at.trace_state = parent.trace_state;
+      at.wall_offset_ns = parent.wall_offset_ns;
+    } else if (at.header_context) {
+      at.trace_id = at.header_context->trace_id;
+      at.parent_span_id = at.header_context->parent_span_id;
+      at.trace_flags = at.header_context->flags;
+      at.trace_state = at.header_context->trace_state;
+      at.evidence = Evidence::kTraceparent;
+    } else {
+      const std::uint64_t id[2] = {random_id_(), random_id_()};
+      std::memcpy(at.trace_id.bytes.data(), id, sizeof id);
+      at.trace_flags = kSampled;
+    }
+    wire_.withdraw(at);
+    count_link(at.evidence);
+  }
+}
+
+void Linker::sweep(std::uint64_t now_ns) {
+  std::erase_if(connects_, [&](const auto& entry) {
+    return entry.second.at_ns + limits_.connect_wait_max_ns < now_ns;
+  });
+}
+
+void Linker::count_doubt(ExecutionContexts::Doubt doubt) {
+  switch (doubt) {
+    case ExecutionContexts::Doubt::kNone:
+    case ExecutionContexts::Doubt::kNoRequest: ++counters_.no_request; break;
+    case ExecutionContexts::Doubt::kSlept: ++counters_.slept; break;
+    case ExecutionContexts::Doubt::kAmbiguous: ++counters_.ambiguous; break;
+    case ExecutionContexts::Doubt::kDistrusted: ++counters_.distrusted; break;
+  }
+}
+
+void Linker::count_link(Evidence evidence) {
+  switch (evidence) {
+    case Evidence::kNone: break;
+    case Evidence::kEventLoop: ++counters_.event_loop; break;
+    case Evidence::kThread: ++counters_.thread; break;
+    case Evidence::kGoroutine: ++counters_.goroutine; break;
+    case Evidence::kTraceparent: ++counters_.traceparent; break;
+    case Evidence::kWire: ++counters_.wire; break;
+  }
+}
+
+}  // namespace kernspan

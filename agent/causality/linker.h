@@ -1,0 +1,127 @@
+// Decides who caused whom: gives each exchange its parent, the evidence for it, and its trace.
+//
+// Evidence, strongest first (a stronger one replaces a weaker one while the trace is not settled):
+//   server span:  wire (the client span of the same request on this node), else its traceparent header, else root.
+//   client span:  a traceparent that an open request of the same process came with (passed through), else a
+//                 traceparent of its own (an SDK's span), else the context that sent it, else root.
+//
+// Used by one thread only.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <unordered_map>
+
+#include "agent/causality/execution_contexts.h"
+#include "agent/causality/wire_index.h"
+#include "agent/conn/caller.h"
+#include "agent/conn/exchange.h"
+
+namespace kernspan {
+
+// X(field, name): how often a link was made, or not made and why; `name` is a metric label's value.
+#define KERNSPAN_LINK_OUTCOMES(X)                                                                \
+  X(wire, "wire")                                                                                \
+  X(traceparent, "traceparent")                                                                  \
+  X(goroutine, "goroutine")                                                                      \
+  X(thread, "thread")                                                                            \
+  X(event_loop, "event_loop")                                                                    \
+  X(no_request, "none_no_request")                 /* nothing was being served */                \
+  X(slept, "none_slept")                           /* the loop slept since it last read */       \
+  X(ambiguous, "none_ambiguous")                   /* several requests were waiting */           \
+  X(distrusted, "none_distrusted")                 /* the process proved the model wrong */      \
+  X(answered_elsewhere, "none_answered_elsewhere") /* another thread answered the parent */      \
+  X(bounds, "none_bounds")                         /* the trace is too deep, wide or old */      \
+  X(connects_full, "none_connects_full")            /* too many connect() calls to remember */    \
+  X(late, "none_late")                             /* the trace was settled before the ends met */
+
+struct LinkCounters {
+#define KERNSPAN_LINK_FIELD(field, name) std::uint64_t field = 0;
+  KERNSPAN_LINK_OUTCOMES(KERNSPAN_LINK_FIELD)
+#undef KERNSPAN_LINK_FIELD
+};
+
+// Bounds on one trace, so that one confused program cannot chain the whole node into a single one.
+struct LinkLimits {
+  std::uint32_t depth_max = 64;                        // spans from the root to a leaf, on this node
+  std::uint32_t calls_max = 4096;                      // client spans below one server span
+  std::uint64_t trace_age_max_ns = 600'000'000'000;    // a request older than this causes nothing more
+  std::uint64_t connect_wait_max_ns = 60'000'000'000;  // how long a connect() is remembered
+  std::size_t connects_max = 16384;
+};
+
+class Linker {
+ public:
+  // Random bytes for ids; must not return 0.
+  using RandomId = std::function<std::uint64_t()>;
+
+  Linker(LinkLimits limits, RandomId random_id);
+
+  // A thread called connect(): the first request on the connection is for what it works on now.
+  void connecting(std::uint64_t connection, const Caller& caller, std::uint64_t now_ns);
+
+  // Incoming request: bytes were read (its head is known).
+  void request_read(Exchange& exchange, const Caller& caller, bool first);
+  // Outgoing request: its head was sent; `first_on_connection` if none was seen before it.
+  void call_sent(Exchange& exchange, const Caller& caller, bool first_on_connection);
+  // Bytes of the answer to a call were read, up to the last if complete.
+  void answer_read(Exchange& exchange, const Caller& caller, bool complete);
+  // The first byte of a response was sent.
+  void response_begun(Exchange& exchange, const Caller& caller);
+  // The exchange is over.
+  void ended(Exchange& exchange);
+
+  // True if the exchange's parent may yet change: its link rests on order, and the request that it is
+  // linked to has not been answered.
+  static bool awaits_confirmation(const Exchange& exchange);
+
+  // Settles trace id, parent span id and evidence; after this they do not change. Idempotent.
+  void settle(Exchange& exchange);
+
+  void process_gone(std::uint32_t tgid) { contexts_.process_gone(tgid); }
+  // Once a second or so: forgets old connects.
+  void sweep(std::uint64_t now_ns);
+
+  const LinkCounters& counters() const { return counters_; }
+  const ExecutionContexts& contexts() const { return contexts_; }
+  const WireIndex& wire() const { return wire_; }
+
+ private:
+  struct Connect {
+    ExchangePtr request;  // null: nothing was being served
+    Evidence evidence = Evidence::kNone;
+    std::uint64_t at_ns = 0;
+  };
+  struct HeaderKey {
+    std::uint32_t tgid = 0;
+    TraceId trace_id;
+    SpanId span_id;
+    bool operator==(const HeaderKey&) const = default;
+  };
+  struct HeaderKeyHash {
+    std::size_t operator()(const HeaderKey& key) const noexcept {
+      return std::hash<SpanId>{}(key.span_id) ^ key.tgid;
+    }
+  };
+
+  void join_wire(Exchange& exchange);
+  void adopt(Exchange& child, Exchange& parent, Evidence evidence);
+  bool within_bounds(const Exchange& child, const Exchange& parent) const;
+  ExecutionContexts::Guess guess_caller(const Exchange& exchange, const Caller& caller,
+                                        bool first_on_connection);
+  Exchange* same_header_request(const Exchange& exchange);
+  void count_doubt(ExecutionContexts::Doubt doubt);
+  void count_link(Evidence evidence);
+  void drop_unconfirmed(Exchange& exchange);
+
+  LinkLimits limits_;
+  RandomId random_id_;
+  ExecutionContexts contexts_;
+  WireIndex wire_;
+  std::unordered_map<std::uint64_t, Connect> connects_;
+  // Open incoming requests by the header they came with.
+  std::unordered_multimap<HeaderKey, ExchangePtr, HeaderKeyHash> by_header_;
+  LinkCounters counters_;
+};
+
+}  // namespace kernspan

@@ -1,0 +1,344 @@
+#include "agent/conn/connection.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <utility>
+
+namespace kernspan {
+namespace {
+
+using http1::BodyRule;
+using http1::MessageEnd;
+using http1::MessageKind;
+
+SocketAddress address_of(const ks_u8 (&ip)[16], ks_u16 port) {
+  SocketAddress address;
+  std::copy(std::begin(ip), std::end(ip), address.ip.begin());
+  address.port = port;
+  return address;
+}
+
+constexpr std::string_view kConnectionClosed = "connection_closed";
+
+std::string_view error_type_of(int error) {
+  switch (error) {
+    case 0: return kConnectionClosed;
+    case ECONNRESET: return "ECONNRESET";
+    case EPIPE: return "EPIPE";
+    case ETIMEDOUT: return "ETIMEDOUT";
+    default: return "connection_error";
+  }
+}
+
+}  // namespace
+
+Connection::Connection(std::uint64_t cookie, ConnEnvironment& environment)
+    : cookie_(cookie), env_(environment) {}
+
+Connection::~Connection() = default;
+
+// --- transfers --------------------------------------------------------------------------------
+
+void Connection::on_transfer(const ks_transfer_event& event, std::string_view bytes,
+                             const Caller& caller) {
+  if (phase_ == Phase::kHandedOff) return;
+  if (phase_ == Phase::kUndecided && !decide_role(event, bytes)) {
+    ++env_.counters.before_first_start;
+    return;
+  }
+  event_ = &event;
+  caller_ = &caller;
+  Stream& stream = stream_of(event.direction);
+  const bool is_request = &stream == &requests_;
+  http1::MessageSink& sink = is_request ? static_cast<http1::MessageSink&>(request_side_)
+                                        : static_cast<http1::MessageSink&>(response_side_);
+  if (event.flags & KS_EOF) {
+    stream.parser.finish(sink);
+    // A client whose peer has finished gets no further answers; a server may still send them.
+    if (role_ == Role::kClient) end_all_closed(kConnectionClosed);
+  } else {
+    advance(stream, sink, event, bytes);
+  }
+  announce_request();
+  stream.last_ns = event.header.ts_ns;
+  event_ = nullptr;
+  caller_ = nullptr;
+}
+
+bool Connection::decide_role(const ks_transfer_event& event, std::string_view bytes) {
+  if (!(event.flags & KS_HEAD_START)) return false;
+  const bool received = event.direction == KS_RECV;
+  // Unless the connection is older than the agent, its first message is a request.
+  const bool is_response = (event.flags & KS_MIDSTREAM) && bytes.starts_with("HTTP/");
+  if (!is_response && !http1::looks_like_start(MessageKind::kRequest, bytes)) return false;
+  role_ = received == is_response ? Role::kClient : Role::kServer;
+  local_ = address_of(event.local_address, event.local_port);
+  remote_ = address_of(event.remote_address, event.remote_port);
+  phase_ = Phase::kOpen;
+  return true;
+}
+
+void Connection::advance(Stream& stream, http1::MessageSink& sink, const ks_transfer_event& event,
+                         std::string_view bytes) {
+  const std::uint32_t piece_seq = event.tcp_seq + event.piece_offset;
+  if (!stream.started) {
+    if (!(event.flags & KS_HEAD_START)) {
+      ++env_.counters.before_first_start;
+      return;
+    }
+    stream.started = true;
+    stream.next_seq = piece_seq;
+  }
+  const auto ahead = static_cast<std::int32_t>(piece_seq - stream.next_seq);
+  if (ahead > 0) {
+    stream.parser.skip(static_cast<std::uint32_t>(ahead), {}, sink);
+  } else if (ahead < 0) {
+    ++env_.counters.sequence_backwards;
+    stream.parser.lose(sink);
+  }
+  stream.next_seq = piece_seq;
+  if (!bytes.empty()) {
+    if (stream.parser.feed(bytes, sink) == ParseOutcome::kHandOff) {
+      phase_ = Phase::kHandedOff;
+      ++env_.counters.handed_off;
+      return;
+    }
+    stream.next_seq += static_cast<std::uint32_t>(bytes.size());
+  }
+  if (event.flags & KS_MORE_PIECES) return;
+  const std::uint32_t rest = event.tcp_seq + event.transfer_bytes - stream.next_seq;
+  if (static_cast<std::int32_t>(rest) <= 0) return;
+  const std::size_t tail_bytes = std::min<std::size_t>({event.tail_bytes, KS_TAIL_BYTES_MAX, rest});
+  const char* tail = reinterpret_cast<const char*>(event.tail) + event.tail_bytes - tail_bytes;
+  stream.parser.skip(rest, {tail, tail_bytes}, sink);
+  stream.next_seq += rest;
+}
+
+// --- requests ---------------------------------------------------------------------------------
+
+void Connection::RequestSide::on_begin() {
+  c_.announce_request();
+  c_.begin_seq_ = c_.requests_.next_seq;
+  c_.begin_ns_ = c_.event_->header.ts_ns;
+  // Whoever sends the next request has had the whole answer, or reads it no more: that is how an answer of
+  // unknown length ends when its last bytes were not seen.
+  if (c_.open_.size() == 1 && c_.response_to_ && c_.response_length_open_ && !c_.interim_) {
+    c_.end_exchange(c_.response_to_, c_.responses_.last_ns);
+  }
+}
+
+void Connection::fill_request(Exchange& exchange, const http1::Head& head) {
+  exchange.role = role_;
+  exchange.tgid = event_->tgid;
+  exchange.connection = cookie_;
+  exchange.local = local_;
+  exchange.remote = remote_;
+  exchange.request_seq = begin_seq_;
+  exchange.start_ns = begin_ns_;
+  exchange.last_activity_ns = event_->header.ts_ns;
+  exchange.method = head.method;
+  exchange.target = head.target;
+  exchange.host = head.host;
+  exchange.user_agent = head.user_agent;
+  exchange.version_minor = head.version_minor;
+  exchange.head_truncated = head.truncated;
+  exchange.header_context = extract_trace_context(
+      {.traceparent = head.traceparent,
+       .tracestate = head.tracestate,
+       .b3 = head.b3,
+       .b3_trace_id = head.b3_trace_id,
+       .b3_span_id = head.b3_span_id,
+       .b3_sampled = head.b3_sampled,
+       .b3_flags = head.b3_flags});
+}
+
+BodyRule Connection::RequestSide::on_head(const http1::Head& head) {
+  if (head.truncated) ++c_.env_.counters.heads_truncated;
+  if (c_.open_.size() >= c_.env_.pipelined_max) {
+    ++c_.env_.counters.pipeline_limit;
+    c_.end_all_partial("pipeline_limit", c_.env_.counters.partial_gap);
+    return BodyRule::kByHead;
+  }
+  ExchangePtr exchange = c_.env_.pool.acquire();
+  if (!exchange) {
+    // The response to this one must not be paired with a later request.
+    ++c_.env_.counters.exchange_limit;
+    c_.end_all_partial("exchange_limit", c_.env_.counters.partial_gap);
+    return BodyRule::kByHead;
+  }
+  ++c_.env_.counters.exchanges_opened;
+  c_.fill_request(*exchange, head);
+  c_.request_ = exchange;
+  c_.open_.push_back(std::move(exchange));
+  c_.request_unannounced_ = true;
+  return BodyRule::kByHead;
+}
+
+void Connection::announce_request() {
+  if (!request_unannounced_) return;
+  request_unannounced_ = false;
+  const bool first = !request_seen_ && event_ && !(event_->flags & KS_MIDSTREAM);
+  request_seen_ = true;
+  env_.observer.on_request(*request_, *caller_, first);
+}
+
+void Connection::RequestSide::on_end(MessageEnd end, std::optional<std::uint64_t> body_bytes) {
+  const ExchangePtr exchange = std::exchange(c_.request_, {});
+  if (!exchange) return;
+  exchange->request_body_bytes = body_bytes;
+  exchange->request_complete = end == MessageEnd::kComplete || end == MessageEnd::kSuperseded;
+  if (c_.event_) exchange->last_activity_ns = c_.event_->header.ts_ns;
+  if (c_.request_unannounced_) {
+    c_.request_ = exchange;
+    c_.announce_request();
+    c_.request_ = {};
+  } else if (c_.caller_ && !exchange->ended) {
+    c_.env_.observer.on_request_complete(*exchange, *c_.caller_);
+  }
+}
+
+void Connection::RequestSide::on_invalid(std::string_view) {
+  ++c_.env_.counters.invalid_requests;
+  c_.announce_request();
+  c_.request_ = {};
+}
+
+void Connection::RequestSide::on_lost() {
+  c_.announce_request();
+  // A head that was cut loses the place in its body, but no message.
+  const bool only_body = c_.request_ && c_.request_->head_truncated;
+  c_.request_ = {};
+  if (only_body) return;
+  ++c_.env_.counters.gaps;
+  c_.end_all_partial("stream_gap", c_.env_.counters.partial_gap);
+}
+
+// --- responses --------------------------------------------------------------------------------
+
+void Connection::ResponseSide::on_begin() {
+  c_.interim_ = false;
+  c_.response_length_open_ = false;
+  c_.response_to_ = c_.open_.empty() ? ExchangePtr() : c_.open_.front();
+  if (!c_.response_to_) {
+    ++c_.env_.counters.unmatched_responses;
+    return;
+  }
+  if (c_.response_to_->response_begun) return;  // after a 1xx
+  c_.response_to_->response_begun = true;
+  c_.response_to_->last_activity_ns = c_.event_->header.ts_ns;
+  c_.announce_request();
+  c_.env_.observer.on_response_begin(*c_.response_to_, *c_.caller_);
+}
+
+BodyRule Connection::ResponseSide::on_head(const http1::Head& head) {
+  if (head.truncated) ++c_.env_.counters.heads_truncated;
+  if (!c_.response_to_) return BodyRule::kByHead;
+  Exchange& exchange = *c_.response_to_;
+  c_.interim_ = head.status >= 100 && head.status < 200 && head.status != 101;
+  if (c_.interim_) return BodyRule::kByHead;
+  exchange.status = head.status;
+  exchange.last_activity_ns = c_.event_->header.ts_ns;
+  exchange.head_truncated = exchange.head_truncated || head.truncated;
+  c_.response_length_open_ = !head.content_length || head.chunked;
+  if (head.status == 101) return BodyRule::kTunnel;
+  if (exchange.method == "CONNECT" && head.status >= 200 && head.status < 300) return BodyRule::kTunnel;
+  if (exchange.method == "HEAD") return BodyRule::kNone;
+  return BodyRule::kByHead;
+}
+
+void Connection::ResponseSide::on_end(MessageEnd end, std::optional<std::uint64_t> body_bytes) {
+  if (c_.interim_) {
+    c_.interim_ = false;
+    return;
+  }
+  const ExchangePtr exchange = std::exchange(c_.response_to_, {});
+  if (!exchange || exchange->ended) return;
+  exchange->response_body_bytes = body_bytes;
+  if (end == MessageEnd::kAborted) {
+    exchange->error_type = kConnectionClosed;
+    exchange->response_body_bytes = std::nullopt;
+  }
+  const bool ends_now = end == MessageEnd::kComplete && c_.event_;
+  c_.end_exchange(exchange, ends_now ? c_.event_->header.ts_ns : c_.responses_.last_ns);
+}
+
+void Connection::ResponseSide::on_invalid(std::string_view) {
+  ++c_.env_.counters.invalid_responses;
+  c_.end_all_partial("invalid_response", c_.env_.counters.partial_invalid);
+}
+
+void Connection::ResponseSide::on_lost() {
+  const ExchangePtr exchange = c_.response_to_;
+  if (exchange && exchange->status != 0 && exchange->head_truncated) {
+    // The status is known, the length is not: the exchange ends with what was seen.
+    c_.end_exchange(exchange, c_.event_ ? c_.event_->header.ts_ns : c_.responses_.last_ns);
+    return;
+  }
+  ++c_.env_.counters.gaps;
+  c_.end_all_partial("stream_gap", c_.env_.counters.partial_gap);
+}
+
+// --- ends -------------------------------------------------------------------------------------
+
+void Connection::end_exchange(ExchangePtr exchange, std::uint64_t end_ns) {
+  announce_request();
+  std::erase(open_, exchange);
+  if (response_to_ == exchange) response_to_ = {};
+  if (request_ == exchange) request_ = {};
+  exchange->end_ns = std::max({end_ns, exchange->start_ns, exchange->last_activity_ns});
+  exchange->ended = true;
+  ++env_.counters.exchanges_ended;
+  env_.observer.on_end(exchange, caller_);
+}
+
+void Connection::end_all_partial(std::string_view reason, std::uint64_t& counter) {
+  announce_request();
+  while (!open_.empty()) {
+    const ExchangePtr exchange = open_.front();
+    exchange->partial = reason;
+    ++counter;
+    end_exchange(exchange, exchange->last_activity_ns);
+  }
+}
+
+void Connection::end_all_closed(std::string_view error_type) {
+  while (!open_.empty()) {
+    const ExchangePtr exchange = open_.front();
+    exchange->error_type = error_type;
+    end_exchange(exchange, event_ ? event_->header.ts_ns : exchange->last_activity_ns);
+  }
+}
+
+void Connection::on_close(const ks_close_event& event) {
+  if (phase_ != Phase::kOpen) return;
+  Stream& sending = role_ == Role::kServer ? responses_ : requests_;
+  if (event.stage == KS_CLOSE_WRITE && event.error == 0) {
+    if (&sending == &responses_) {
+      sending.parser.finish(response_side_);
+    } else {
+      sending.parser.finish(request_side_);
+    }
+    return;
+  }
+  if (event.stage != KS_CLOSE_FINAL) return;
+  requests_.parser.finish(request_side_);
+  if (event.error == 0) responses_.parser.finish(response_side_);
+  while (!open_.empty()) {
+    const ExchangePtr exchange = open_.front();
+    exchange->error_type = error_type_of(event.error);
+    end_exchange(exchange, event.header.ts_ns);
+  }
+  phase_ = Phase::kHandedOff;
+}
+
+void Connection::expire(std::uint64_t before_ns) {
+  if (open_.empty() || open_.front()->last_activity_ns >= before_ns) return;
+  for (const ExchangePtr& exchange : open_) exchange->error_type = "timeout";
+  end_all_partial("timeout", env_.counters.partial_timeout);
+}
+
+void Connection::abandon(std::string_view reason, std::uint64_t& counter) {
+  end_all_partial(reason, counter);
+}
+
+}  // namespace kernspan

@@ -1,0 +1,129 @@
+// One end of one TCP connection: puts the pieces of its two streams in order, feeds the parsers, and pairs
+// each response with its request.
+//
+// Order: pieces carry TCP sequence numbers. What lies between two pieces was body that the kernel side did
+// not send, or was lost; the parser knows how much body it expects, so it can tell. After a loss
+// nothing is paired by position until the next request begins: exchanges in flight end as partial.
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+#include <vector>
+
+#include "agent/conn/caller.h"
+#include "agent/conn/conn_counters.h"
+#include "agent/conn/exchange.h"
+#include "agent/conn/exchange_observer.h"
+#include "agent/protocol/http1/message_parser.h"
+#include "bpf/abi/events.h"
+
+namespace kernspan {
+
+// What all connections of a tracer share; outlives them.
+struct ConnEnvironment {
+  ExchangePool& pool;
+  ExchangeObserver& observer;
+  ConnCounters& counters;
+  // Requests without a response on one connection (pipelining). 128: nobody pipelines more, and a stream out of
+  // step must not grow.
+  std::size_t pipelined_max = 128;
+};
+
+class Connection {
+ public:
+  Connection(std::uint64_t cookie, ConnEnvironment& environment);
+  ~Connection();
+  Connection(const Connection&) = delete;
+  Connection& operator=(const Connection&) = delete;
+
+  // One piece of one transfer; `bytes` are its captured bytes.
+  void on_transfer(const ks_transfer_event& event, std::string_view bytes, const Caller& caller);
+
+  // The local side has finished sending, or (KS_CLOSE_FINAL) the connection is over.
+  void on_close(const ks_close_event& event);
+
+  // Ends exchanges without activity since `before_ns`, as timed out.
+  void expire(std::uint64_t before_ns);
+
+  // Ends what is open, as partial for `reason` (a constant), counting under `counter`.
+  void abandon(std::string_view reason, std::uint64_t& counter);
+
+  bool has_open_exchanges() const { return !open_.empty(); }
+
+ private:
+  class RequestSide final : public http1::MessageSink {
+   public:
+    explicit RequestSide(Connection& connection) : c_(connection) {}
+    void on_begin() override;
+    http1::BodyRule on_head(const http1::Head& head) override;
+    void on_end(http1::MessageEnd end, std::optional<std::uint64_t> body_bytes) override;
+    void on_invalid(std::string_view reason) override;
+    void on_lost() override;
+
+   private:
+    Connection& c_;
+  };
+  class ResponseSide final : public http1::MessageSink {
+   public:
+    explicit ResponseSide(Connection& connection) : c_(connection) {}
+    void on_begin() override;
+    http1::BodyRule on_head(const http1::Head& head) override;
+    void on_end(http1::MessageEnd end, std::optional<std::uint64_t> body_bytes) override;
+    void on_invalid(std::string_view reason) override;
+    void on_lost() override;
+
+   private:
+    Connection& c_;
+  };
+  // One direction of the connection.
+  struct Stream {
+    explicit Stream(http1::MessageKind kind) : parser(kind) {}
+    http1::MessageParser parser;
+    bool started = false;
+    std::uint32_t next_seq = 0;
+    std::uint64_t last_ns = 0;  // of the last transfer
+  };
+  enum class Phase : std::uint8_t { kUndecided, kOpen, kHandedOff };
+
+  bool decide_role(const ks_transfer_event& event, std::string_view bytes);
+  void advance(Stream& stream, http1::MessageSink& sink, const ks_transfer_event& event,
+               std::string_view bytes);
+  void announce_request();
+  void end_exchange(ExchangePtr exchange, std::uint64_t end_ns);
+  void end_all_partial(std::string_view reason, std::uint64_t& counter);
+  void end_all_closed(std::string_view error_type);
+  void fill_request(Exchange& exchange, const http1::Head& head);
+
+  Stream& stream_of(ks_u8 direction) {
+    const bool is_request = (direction == KS_RECV) == (role_ == Role::kServer);
+    return is_request ? requests_ : responses_;
+  }
+
+  const std::uint64_t cookie_;
+  ConnEnvironment& env_;
+  Phase phase_ = Phase::kUndecided;
+  Role role_ = Role::kServer;
+  SocketAddress local_;
+  SocketAddress remote_;
+
+  Stream requests_{http1::MessageKind::kRequest};
+  Stream responses_{http1::MessageKind::kResponse};
+  RequestSide request_side_{*this};
+  ResponseSide response_side_{*this};
+
+  std::vector<ExchangePtr> open_;  // requests without a complete response, oldest first
+  ExchangePtr request_;            // the request that is being read
+  ExchangePtr response_to_;        // the request whose response is being read
+  bool request_unannounced_ = false;
+  bool request_seen_ = false;
+  bool interim_ = false;              // the response in progress is a 1xx
+  bool response_length_open_ = false;  // its end is not known from its head
+  std::uint32_t begin_seq_ = 0;       // of the request in progress
+  std::uint64_t begin_ns_ = 0;
+
+  // The transfer in progress, for the sides' callbacks; null while a close or a timeout is handled.
+  const ks_transfer_event* event_ = nullptr;
+  const Caller* caller_ = nullptr;
+};
+
+}  // namespace kernspan

@@ -1,0 +1,51 @@
+#include "agent/conn/connection_table.h"
+
+namespace kernspan {
+
+ConnectionTable::ConnectionTable(ConnEnvironment& environment, std::size_t connections_max)
+    : environment_(environment), connections_max_(connections_max) {}
+
+ConnectionTable::Entry& ConnectionTable::find_or_add(std::uint64_t cookie) {
+  const auto [place, is_new] = connections_.try_emplace(cookie);
+  Entry& entry = place->second;
+  if (!is_new) {
+    ages_.splice(ages_.end(), ages_, entry.age);
+    return entry;
+  }
+  entry.connection = std::make_unique<Connection>(cookie, environment_);
+  entry.age = ages_.insert(ages_.end(), cookie);
+  if (connections_.size() > connections_max_) {
+    const auto oldest = connections_.find(ages_.front());
+    ++environment_.counters.connections_evicted;
+    oldest->second.connection->abandon("evicted", environment_.counters.partial_evicted);
+    ages_.pop_front();
+    connections_.erase(oldest);
+  }
+  return entry;
+}
+
+void ConnectionTable::on_transfer(const ks_transfer_event& event, std::string_view bytes,
+                                  const Caller& caller) {
+  find_or_add(event.socket_cookie).connection->on_transfer(event, bytes, caller);
+}
+
+void ConnectionTable::on_close(const ks_close_event& event) {
+  const auto found = connections_.find(event.socket_cookie);
+  if (found == connections_.end()) return;
+  found->second.connection->on_close(event);
+  if (event.stage != KS_CLOSE_FINAL) return;
+  ages_.erase(found->second.age);
+  connections_.erase(found);
+}
+
+void ConnectionTable::expire(std::uint64_t before_ns) {
+  for (auto& [cookie, entry] : connections_) entry.connection->expire(before_ns);
+}
+
+void ConnectionTable::abandon_all() {
+  for (auto& [cookie, entry] : connections_) {
+    entry.connection->abandon("shutdown", environment_.counters.partial_shutdown);
+  }
+}
+
+}  // namespace kernspan

@@ -1,0 +1,60 @@
+#include "agent/conn/exchange.h"
+
+namespace kernspan {
+
+void Exchange::reset() {
+  Exchange fresh;
+  // Strings are cleared, not replaced: a pooled exchange allocates nothing once it is warm.
+  fresh.method.swap(method);
+  fresh.target.swap(target);
+  fresh.host.swap(host);
+  fresh.user_agent.swap(user_agent);
+  fresh.trace_state.swap(trace_state);
+  for (std::string* text :
+       {&fresh.method, &fresh.target, &fresh.host, &fresh.user_agent, &fresh.trace_state}) {
+    // One huge target must not be kept for ever.
+    constexpr std::size_t kKeptCapacityBytes = 512;
+    if (text->capacity() > kKeptCapacityBytes) std::string().swap(*text);
+    text->clear();
+  }
+  fresh.pool = pool;
+  *this = std::move(fresh);
+}
+
+ExchangePtr::ExchangePtr(Exchange* exchange) : exchange_(exchange) {
+  if (exchange_) ++exchange_->references;
+}
+
+ExchangePtr::ExchangePtr(const ExchangePtr& other) : ExchangePtr(other.exchange_) {}
+
+ExchangePtr::~ExchangePtr() {
+  // Chains of parents are bounded (LinkLimits::depth_max), so this recursion is.
+  if (exchange_ && --exchange_->references == 0) exchange_->pool->release(exchange_);
+}
+
+ExchangePool::ExchangePool(std::size_t capacity) : capacity_(capacity) {}
+ExchangePool::~ExchangePool() = default;
+
+ExchangePtr ExchangePool::acquire() {
+  if (in_use_ == capacity_) return {};
+  if (!free_) {
+    slabs_.push_back(std::make_unique<Exchange[]>(kSlabExchanges));
+    for (std::size_t i = 0; i < kSlabExchanges; ++i) {
+      Exchange& exchange = slabs_.back()[i];
+      exchange.pool = this;
+      exchange.next_free = std::exchange(free_, &exchange);
+    }
+  }
+  Exchange* exchange = std::exchange(free_, free_->next_free);
+  exchange->next_free = nullptr;
+  ++in_use_;
+  return ExchangePtr(exchange);
+}
+
+void ExchangePool::release(Exchange* exchange) {
+  exchange->reset();
+  exchange->next_free = std::exchange(free_, exchange);
+  --in_use_;
+}
+
+}  // namespace kernspan

@@ -1,0 +1,103 @@
+// One HTTP request and its response as one end of the connection saw them: what becomes one span.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "agent/conn/exchange_ptr.h"
+#include "agent/conn/socket_address.h"
+#include "agent/protocol/trace_context/trace_context.h"
+#include "pipeline/base/ids.h"
+
+namespace kernspan {
+
+enum class Role : std::uint8_t { kServer, kClient };
+
+// How a parent link is known, weakest first (docs/architecture.md, "Telling who called whom").
+enum class Evidence : std::uint8_t {
+  kNone,
+  kEventLoop,
+  kThread,
+  kGoroutine,
+  kTraceparent,
+  kWire,
+};
+
+// The value of the attribute kernspan.link.evidence; empty for kNone.
+constexpr std::string_view evidence_name(Evidence evidence) {
+  switch (evidence) {
+    case Evidence::kNone: return "";
+    case Evidence::kEventLoop: return "event_loop";
+    case Evidence::kThread: return "thread";
+    case Evidence::kGoroutine: return "goroutine";
+    case Evidence::kTraceparent: return "traceparent";
+    case Evidence::kWire: return "wire";
+  }
+  return "";
+}
+
+// What one stretch of execution is known by: a goroutine, else a thread.
+struct ContextKey {
+  std::uint32_t tgid = 0;
+  std::uint64_t id = 0;  // address of g, or tid
+
+  bool operator==(const ContextKey&) const = default;
+};
+
+struct Exchange {
+  // --- what was seen (agent/conn) ---
+  Role role = Role::kServer;
+  std::uint32_t tgid = 0;
+  std::uint64_t connection = 0;  // socket cookie
+  SocketAddress local;
+  SocketAddress remote;
+  std::uint32_t request_seq = 0;  // TCP sequence number of the request's first byte
+
+  // CLOCK_MONOTONIC, ns; 0: not yet.
+  std::uint64_t start_ns = 0;
+  std::uint64_t last_activity_ns = 0;
+  std::uint64_t end_ns = 0;
+  std::int64_t wall_offset_ns = 0;  // add to a monotonic time of this exchange to get Unix time
+
+  std::string method;
+  std::string target;
+  std::string host;
+  std::string user_agent;
+  int version_minor = 1;
+  int status = 0;
+  std::optional<std::uint64_t> request_body_bytes;
+  std::optional<std::uint64_t> response_body_bytes;
+  std::optional<TraceContext> header_context;  // of the request
+  std::string_view error_type;                 // a constant: connection_closed, ECONNRESET, timeout
+  std::string_view partial;                    // a constant: why the span is not whole; empty: it is
+  bool head_truncated = false;
+  bool request_complete = false;
+  bool response_begun = false;
+  bool ended = false;
+
+  // --- who caused it (agent/causality) ---
+  ExchangePtr parent;
+  Evidence evidence = Evidence::kNone;
+  ExchangePtr on_behalf_of;        // client: the open incoming request that the call is for
+  ContextKey reader;               // server: the context that read the request
+  bool answered_elsewhere = false;  // server: another context than the reader sent the response
+  std::uint32_t open_calls = 0;    // server: calls on its behalf that wait for their answer
+  std::uint32_t calls_total = 0;   // server: calls on its behalf, ever
+  SpanId span_id;
+  TraceId trace_id;  // valid: the trace is settled and the parent may no longer change
+  SpanId parent_span_id;
+  std::uint8_t trace_flags = 0;
+  std::string trace_state;
+
+  // --- intrusive bookkeeping of the pool ---
+  std::uint32_t references = 0;
+  Exchange* next_free = nullptr;
+  ExchangePool* pool = nullptr;
+
+  // Back to the state of a new one; strings keep their capacity.
+  void reset();
+};
+
+}  // namespace kernspan

@@ -1,0 +1,26 @@
+#pragma once
+
+#include "agent/conn/caller.h"
+#include "agent/conn/exchange.h"
+
+namespace kernspan {
+
+// Hears of exchanges as their bytes come by. Calls for one exchange come in this order; on_end is the last.
+// Whose bytes they are follows from the exchange's role: a server reads requests and sends
+// responses, a client the other way round.
+class ExchangeObserver {
+ public:
+  virtual ~ExchangeObserver() = default;
+
+  // The request's head is known; request_complete says whether its body has passed too.
+  virtual void on_request(Exchange& exchange, const Caller& caller, bool first_on_connection) = 0;
+  // Its last byte has passed (only if on_request did not say so).
+  virtual void on_request_complete(Exchange& exchange, const Caller& caller) = 0;
+  // The first byte of its response has passed.
+  virtual void on_response_begin(Exchange& exchange, const Caller& caller) = 0;
+  // The exchange is over; end_ns and everything else is set. `caller` is null where no system call of the
+  // program ended it (connection closed, timeout, eviction).
+  virtual void on_end(const ExchangePtr& exchange, const Caller* caller) = 0;
+};
+
+}  // namespace kernspan

@@ -1,0 +1,53 @@
+#include "agent/receiver/ebpf_config.h"
+
+#include <bit>
+#include <chrono>
+
+#include "pipeline/component/config_reader.h"
+
+namespace kernspan {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::minutes;
+using std::chrono::nanoseconds;
+using std::chrono::seconds;
+
+void read_wait(ConfigReader& reader, std::string_view key, std::uint64_t* value_ns, nanoseconds max) {
+  nanoseconds value(static_cast<nanoseconds::rep>(*value_ns));
+  reader.duration(key, &value, nanoseconds(0), max);
+  *value_ns = static_cast<std::uint64_t>(value.count());
+}
+
+}  // namespace
+
+Result<EbpfConfig> EbpfConfig::read(const ConfigNode& node, ConfigWarnings& warnings,
+                                    const std::string& path) {
+  EbpfConfig config;
+  ConfigReader reader(node, warnings, path);
+  std::uint64_t ring_bytes = config.ring_buffer_bytes;
+  reader.bytes("ring_buffer_size", &ring_bytes, 256u << 10, 1u << 30);
+  if (!std::has_single_bit(ring_bytes)) {
+    reader.error("ring_buffer_size", "must be a power of two, as the kernel's ring buffers are: 4MiB, 8MiB, ...");
+  }
+  config.ring_buffer_bytes = static_cast<std::uint32_t>(ring_bytes);
+  reader.duration("drain_interval", &config.drain_interval, milliseconds(1), seconds(1));
+  reader.choice<std::string>("capture_variant", &config.capture_variant,
+                             {{"auto", "auto"}, {"tracepoint", "tracepoint"}, {"fexit", "fexit"}});
+  reader.string("record_file", &config.record_file);
+  reader.string("replay_file", &config.replay_file);
+
+  TracerSettings& tracer = config.tracer;
+  reader.string_list("include_executables", &tracer.policy.include_executables);
+  reader.string_list("exclude_executables", &tracer.policy.exclude_executables);
+  reader.boolean("url_query", &tracer.spans.url_query);
+  reader.integer<std::size_t>("max_exchanges", &tracer.exchanges_max, 1024, 16u << 20);
+  reader.integer<std::size_t>("max_connections", &tracer.connections_max, 1024, 16u << 20);
+  read_wait(reader, "join_wait", &tracer.join_wait_ns, seconds(10));
+  read_wait(reader, "confirm_wait", &tracer.confirm_wait_ns, minutes(5));
+  read_wait(reader, "exchange_timeout", &tracer.exchange_timeout_ns, minutes(24 * 60));
+  if (Status finished = reader.finish(); !finished) return std::unexpected(finished.error());
+  return config;
+}
+
+}  // namespace kernspan

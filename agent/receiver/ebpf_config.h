@@ -1,0 +1,24 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "agent/receiver/tracer.h"
+#include "pipeline/component/config_node.h"
+
+namespace kernspan {
+
+// The settings of the `ebpf` receiver (docs/configuration.md).
+struct EbpfConfig {
+  std::uint32_t ring_buffer_bytes = 8u << 20;
+  std::chrono::nanoseconds drain_interval = std::chrono::milliseconds(5);
+  std::string capture_variant = "auto";  // auto, tracepoint or fexit
+  std::string record_file;               // empty: events are not recorded
+  std::string replay_file;               // events come from here instead of the kernel
+  TracerSettings tracer;
+
+  static Result<EbpfConfig> read(const ConfigNode& node, ConfigWarnings& warnings,
+                                 const std::string& path);
+};
+
+}  // namespace kernspan

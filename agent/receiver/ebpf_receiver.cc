@@ -1,0 +1,159 @@
+#include "agent/receiver/ebpf_receiver.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <condition_variable>
+#include <random>
+#include <utility>
+
+#include "agent/probes/capture.h"
+#include "agent/probes/recording.h"
+#include "pipeline/base/log.h"
+
+namespace kernspan {
+namespace {
+
+// An idle ring is looked at less often; the first busy turn brings the interval back.
+constexpr int kIdleIntervals = 4;
+
+Linker::RandomId random_ids() {
+  std::random_device device;
+  std::seed_seq seed{device(), device(), device(), device(), device(), device(), device(), device()};
+  return [engine = std::mt19937_64(seed)]() mutable {
+    std::uint64_t id;
+    do id = engine();
+    while (id == 0);
+    return id;
+  };
+}
+
+}  // namespace
+
+EbpfReceiver::EbpfReceiver(EbpfConfig config, const ComponentContext& context, TracesConsumer& next)
+    : config_(std::move(config)), clock_(context.clock), next_(next), telemetry_(context) {}
+
+EbpfReceiver::~EbpfReceiver() { stop(std::chrono::steady_clock::now()); }
+
+Result<std::unique_ptr<Receiver>> EbpfReceiver::create(const ConfigNode& node,
+                                                       const ComponentContext& context,
+                                                       TracesConsumer& next) {
+  Result<EbpfConfig> config = EbpfConfig::read(node, context.warnings, context.path);
+  if (!config) return std::unexpected(config.error());
+  return std::unique_ptr<Receiver>(new EbpfReceiver(std::move(*config), context, next));
+}
+
+Result<std::unique_ptr<probes::EventSource>> EbpfReceiver::open_source() {
+  if (!config_.replay_file.empty()) return probes::Replay::open(config_.replay_file);
+  probes::CaptureSettings settings;
+  settings.ring_bytes = config_.ring_buffer_bytes;
+  settings.variant = config_.capture_variant;
+  Result<std::unique_ptr<probes::Capture>> capture = probes::Capture::create(settings);
+  if (!capture) return std::unexpected(capture.error());
+  return std::unique_ptr<probes::EventSource>(std::move(*capture));
+}
+
+Status EbpfReceiver::start() {
+  Result<std::unique_ptr<probes::EventSource>> source = open_source();
+  if (!source) return std::unexpected(source.error());
+  source_ = std::move(*source);
+  const process::HostInfo host = process::read_host_info();
+  processes_ = std::make_unique<process::ProcessTable>(process::ProcessTable::Settings{}, host,
+                                                       [this] { return clock_.monotonic_ns(); });
+  tracer_ = std::make_unique<Tracer>(config_.tracer, *processes_, host, random_ids(),
+                                     [this](std::uint32_t tgid, bool ignore) {
+                                       if (ignore) {
+                                         source_->ignore_process(tgid);
+                                       } else {
+                                         source_->forget_process(tgid);
+                                       }
+                                     });
+  dispatch_ = std::make_unique<RecordDispatch>(*tracer_);
+  thread_ = std::jthread([this](std::stop_token stop) { run(stop); });
+  return {};
+}
+
+void EbpfReceiver::run(std::stop_token stop) {
+  std::mutex mutex;
+  std::condition_variable_any wake;
+  auto interval = config_.drain_interval;
+  while (!stop.stop_requested()) {
+    const std::size_t records = turn();
+    interval = records > 0 ? config_.drain_interval
+                           : std::min(interval * 2, config_.drain_interval * kIdleIntervals);
+    std::unique_lock lock(mutex);
+    wake.wait_for(lock, stop, interval, [] { return false; });
+  }
+}
+
+std::size_t EbpfReceiver::turn() {
+  const std::size_t records = source_->drain(*dispatch_);
+  const std::uint64_t now_ns = clock_.monotonic_ns();
+  const auto wall_offset_ns = static_cast<std::int64_t>(clock_.wall_ns() - now_ns);
+  tracer_->flush(now_ns, wall_offset_ns, encoder_);
+  telemetry_.publish({.kernel = source_->counters(),
+                      .dispatch = dispatch_->counters(),
+                      .tracer = tracer_->counters(),
+                      .links = tracer_->linker().counters(),
+                      .processes = processes_->counters(),
+                      .mispredictions = tracer_->linker().contexts().mispredictions(),
+                      .connections = tracer_->connections(),
+                      .exchanges_held = tracer_->held(),
+                      .process_count = processes_->size()});
+  retry_held();
+  if (!encoder_.empty()) pass_on(encoder_.take());
+  return records;
+}
+
+void EbpfReceiver::pass_on(otlp::Batch batch) {
+  const std::size_t spans = batch.span_count();
+  if (held_.empty()) {
+    const Status taken = next_.consume(batch.clone());
+    if (taken) return telemetry_.accepted(spans);
+    telemetry_.refused(spans);
+    if (taken.error().kind == ErrorKind::kPermanent) return telemetry_.dropped(spans);
+  }
+  if (held_bytes_ + batch.byte_count() > kHeldBytesMax) {
+    static LogLimiter limiter(std::chrono::seconds(10));
+    if (limiter.admit()) log_warn("ebpf: the pipeline refuses spans and the buffer is full: dropping");
+    return telemetry_.dropped(spans);
+  }
+  held_bytes_ += batch.byte_count();
+  held_.push_back(std::move(batch));
+}
+
+void EbpfReceiver::retry_held() {
+  while (!held_.empty()) {
+    const std::size_t spans = held_.front().span_count();
+    const Status taken = next_.consume(held_.front().clone());
+    if (!taken && taken.error().kind == ErrorKind::kRetryable) return telemetry_.refused(spans);
+    held_bytes_ -= held_.front().byte_count();
+    held_.pop_front();
+    if (taken) {
+      telemetry_.accepted(spans);
+    } else {
+      telemetry_.dropped(spans);
+    }
+  }
+}
+
+void EbpfReceiver::stop(std::chrono::steady_clock::time_point) {
+  if (!thread_.joinable()) return;
+  thread_.request_stop();
+  thread_.join();
+  // What the kernel has sent by now is still read; what comes later nobody promised to trace.
+  source_->detach();
+  while (turn() > 0) {
+  }
+  tracer_->finish(clock_.monotonic_ns(), encoder_);
+  turn();
+  for (const otlp::Batch& batch : held_) telemetry_.dropped(batch.span_count());
+  held_.clear();
+  held_bytes_ = 0;
+}
+
+ReceiverFactory ebpf_receiver_factory() {
+  return {.type = "ebpf", .deprecated_names = {}, .create = EbpfReceiver::create};
+}
+
+}  // namespace kernspan

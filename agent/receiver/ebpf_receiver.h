@@ -1,0 +1,64 @@
+// The `ebpf` receiver: drains the ring on a timer, traces, and passes batches of spans on. One thread does all of
+// that; nothing between the ring and the next consumer takes a lock.
+//
+// The ledger has three stages for it: records of the kernel side, exchanges, and the receiver's own spans.
+#pragma once
+
+#include <atomic>
+#include <deque>
+#include <memory>
+#include <mutex>
+#include <thread>
+
+#include "agent/probes/event_source.h"
+#include "agent/receiver/ebpf_config.h"
+#include "agent/receiver/ebpf_telemetry.h"
+#include "agent/receiver/record_dispatch.h"
+#include "agent/receiver/tracer.h"
+#include "pipeline/component/factory.h"
+
+namespace kernspan {
+
+class EbpfReceiver final : public Receiver {
+ public:
+  static Result<std::unique_ptr<Receiver>> create(const ConfigNode& node,
+                                                  const ComponentContext& context,
+                                                  TracesConsumer& next);
+  ~EbpfReceiver() override;
+
+  // Loads and attaches; fails with what is missing (kernel feature, capability) and what to do.
+  Status start() override;
+  void stop(std::chrono::steady_clock::time_point deadline) override;
+
+ private:
+  EbpfReceiver(EbpfConfig config, const ComponentContext& context, TracesConsumer& next);
+
+  Result<std::unique_ptr<probes::EventSource>> open_source();
+  void run(std::stop_token stop);
+  // One turn: drain, write due spans, pass them on. Returns the number of records.
+  std::size_t turn();
+  void pass_on(otlp::Batch batch);
+  void retry_held();
+
+  // Batches that the next consumer refused for now; beyond this they are dropped and counted.
+  static constexpr std::size_t kHeldBytesMax = 8u << 20;
+
+  const EbpfConfig config_;
+  const Clock& clock_;
+  TracesConsumer& next_;
+  EbpfTelemetry telemetry_;
+
+  std::unique_ptr<probes::EventSource> source_;
+  std::unique_ptr<process::ProcessTable> processes_;
+  std::unique_ptr<Tracer> tracer_;
+  std::unique_ptr<RecordDispatch> dispatch_;
+  otlp::RequestEncoder encoder_;
+  std::deque<otlp::Batch> held_;
+  std::size_t held_bytes_ = 0;
+  std::jthread thread_;
+};
+
+// The row of the receiver in a tier's registry.
+ReceiverFactory ebpf_receiver_factory();
+
+}  // namespace kernspan

@@ -1,0 +1,159 @@
+#include "agent/receiver/ebpf_telemetry.h"
+
+#include <string_view>
+#include <utility>
+
+#include "bpf/abi/counters.h"
+
+namespace kernspan {
+namespace {
+
+struct KernelCounterName {
+  ks_counter counter;
+  std::string_view name;
+};
+
+constexpr KernelCounterName kKernelCounters[] = {
+#define KERNSPAN_KERNEL_COUNTER(enumerator, name) {enumerator, name},
+    KS_COUNTERS(KERNSPAN_KERNEL_COUNTER)
+#undef KERNSPAN_KERNEL_COUNTER
+};
+
+constexpr ks_counter kRingFull[] = {KS_COUNT_RING_FULL_TRANSFER, KS_COUNT_RING_FULL_CONNECT,
+                                    KS_COUNT_RING_FULL_CLOSE, KS_COUNT_RING_FULL_PROCESS};
+
+std::string_view name_of(ks_counter counter) { return kKernelCounters[counter].name; }
+
+}  // namespace
+
+EbpfTelemetry::EbpfTelemetry(const ComponentContext& context)
+    : id_(context.id),
+      records_(context.ledger.add_stage_before(context.books, context.id + "/ring", "records")),
+      exchanges_(context.ledger.add_stage_before(context.books, context.id + "/exchanges", "exchanges")),
+      spans_(context.books),
+      accepted_(context.metrics.counter("otelcol_receiver_accepted_spans",
+                                        "Number of spans successfully pushed into the pipeline.",
+                                        {{"receiver", context.id}, {"transport", "ebpf"}})),
+      refused_(context.metrics.counter("otelcol_receiver_refused_spans",
+                                       "Number of spans that could not be pushed into the pipeline.",
+                                       {{"receiver", context.id}, {"transport", "ebpf"}})),
+      spans_dropped_(context.books.dropped("refused_downstream")),
+      registration_(context.metrics.add_collector(
+          [this](std::vector<MetricFamily>& families) { collect(families); })) {}
+
+void EbpfTelemetry::publish(const Snapshot& now) {
+  const std::lock_guard lock(mutex_);
+  const Snapshot& before = published_;
+  std::uint64_t taken = now.kernel[KS_COUNT_SUBMITTED] - before.kernel[KS_COUNT_SUBMITTED];
+  const std::uint64_t read = now.dispatch.read() - before.dispatch.read();
+  records_.hold(taken);
+  for (const ks_counter reason : kRingFull) {
+    const std::uint64_t lost = now.kernel[reason] - before.kernel[reason];
+    if (lost > 0) records_.dropped(name_of(reason)).add(lost);
+    taken += lost;
+  }
+  records_.take(taken);
+  records_.release(read);
+  records_.pass_on(now.dispatch.dispatched - before.dispatch.dispatched);
+  for (const auto& [reason, count] : now.dispatch.rejected) {
+    const auto former = before.dispatch.rejected.find(reason);
+    const std::uint64_t seen = former == before.dispatch.rejected.end() ? 0 : former->second;
+    if (count > seen) records_.dropped(reason).add(count - seen);
+  }
+
+  const ConnCounters& conn = now.tracer.connections;
+  const ConnCounters& conn_before = before.tracer.connections;
+  exchanges_.take(conn.exchanges_opened - conn_before.exchanges_opened);
+  exchanges_.hold(conn.exchanges_opened - conn_before.exchanges_opened);
+  exchanges_.release(now.tracer.spans - before.tracer.spans);
+  exchanges_.pass_on(now.tracer.spans - before.tracer.spans);
+  // Requests without room were never opened; they are taken and dropped.
+  for (const auto& [reason, count] :
+       {std::pair{"exchange_limit", conn.exchange_limit - conn_before.exchange_limit},
+        std::pair{"pipeline_limit", conn.pipeline_limit - conn_before.pipeline_limit}}) {
+    if (count == 0) continue;
+    exchanges_.take(count);
+    exchanges_.dropped(reason).add(count);
+  }
+  const std::uint64_t spans = now.tracer.spans - before.tracer.spans;
+  spans_.take(spans);
+  spans_.hold(spans);
+  published_ = now;
+}
+
+void EbpfTelemetry::accepted(std::size_t spans) {
+  spans_.release(spans);
+  spans_.pass_on(spans);
+  accepted_.add(spans);
+}
+
+void EbpfTelemetry::refused(std::size_t spans) { refused_.add(spans); }
+
+void EbpfTelemetry::dropped(std::size_t spans) {
+  spans_.release(spans);
+  spans_dropped_.add(spans);
+}
+
+void EbpfTelemetry::collect(std::vector<MetricFamily>& families) const {
+  const std::lock_guard lock(mutex_);
+  const Snapshot& now = published_;
+  const auto sample = [this](std::string_view label, std::string_view value, std::uint64_t count) {
+    return MetricSample{.labels = {{"receiver", id_}, {std::string(label), std::string(value)}},
+                        .value = static_cast<double>(count)};
+  };
+  MetricFamily kernel{.name = "kernspan_capture_events",
+                      .help = "What the kernel side did with transfers, by outcome.",
+                      .samples = {}};
+  for (const auto& [counter, name] : kKernelCounters) {
+    kernel.samples.push_back(sample("outcome", name, now.kernel[counter]));
+  }
+  families.push_back(std::move(kernel));
+
+  MetricFamily links{.name = "kernspan_span_links",
+                     .help = "Parent links by evidence, and calls without one by reason.",
+                     .samples = {}};
+#define KERNSPAN_SAMPLE(field, name) links.samples.push_back(sample("evidence", name, now.links.field));
+  KERNSPAN_LINK_OUTCOMES(KERNSPAN_SAMPLE)
+#undef KERNSPAN_SAMPLE
+  families.push_back(std::move(links));
+
+  MetricFamily messages{.name = "kernspan_http1_messages",
+                        .help = "What became of HTTP/1 messages and exchanges, by outcome.",
+                        .samples = {}};
+#define KERNSPAN_SAMPLE(field, name) \
+  messages.samples.push_back(sample("outcome", name, now.tracer.connections.field));
+  KERNSPAN_CONN_COUNTERS(KERNSPAN_SAMPLE)
+#undef KERNSPAN_SAMPLE
+  families.push_back(std::move(messages));
+
+  MetricFamily processes{.name = "kernspan_processes",
+                         .help = "Processes that the agent looked at, by outcome.",
+                         .samples = {}};
+  for (const auto& [name, count] :
+       {std::pair<std::string_view, std::uint64_t>{"read", now.processes.reads},
+        {"degraded", now.processes.degraded_lookups},
+        {"evicted_live", now.processes.evicted_live},
+        {"evicted_exited", now.processes.evicted_exited},
+        {"missed_exit", now.processes.missed_exits},
+        {"pid_reused", now.processes.pid_reuses},
+        {"ignored_transfers", now.tracer.ignored_process}}) {
+    processes.samples.push_back(sample("outcome", name, count));
+  }
+  families.push_back(std::move(processes));
+
+  const auto gauge = [&](std::string name, std::string help, std::size_t value) {
+    families.push_back({.name = std::move(name),
+                        .help = std::move(help),
+                        .type = MetricType::kGauge,
+                        .samples = {{.labels = {{"receiver", id_}}, .value = static_cast<double>(value)}}});
+  };
+  gauge("kernspan_connections", "Connections that carry a known protocol.", now.connections);
+  gauge("kernspan_exchanges_held", "Exchanges in flight or waiting to be written.", now.exchanges_held);
+  gauge("kernspan_processes_known", "Entries of the process table.", now.process_count);
+  families.push_back({.name = "kernspan_causality_mispredictions",
+                      .help = "Responses that the model of who works for whom got wrong.",
+                      .samples = {{.labels = {{"receiver", id_}},
+                                   .value = static_cast<double>(now.mispredictions)}}});
+}
+
+}  // namespace kernspan

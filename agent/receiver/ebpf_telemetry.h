@@ -1,0 +1,56 @@
+// The receiver's books and metrics. The tracer's counters belong to its thread; what others read is a copy that the
+// thread publishes.
+#pragma once
+
+#include <cstdint>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "agent/probes/event_source.h"
+#include "agent/receiver/record_dispatch.h"
+#include "agent/receiver/tracer.h"
+#include "pipeline/component/factory.h"
+
+namespace kernspan {
+
+class EbpfTelemetry {
+ public:
+  explicit EbpfTelemetry(const ComponentContext& context);
+
+  // Everything that is counted between the kernel and the next consumer, at one moment.
+  struct Snapshot {
+    probes::KernelCounters kernel{};
+    DispatchCounters dispatch;
+    TracerCounters tracer;
+    LinkCounters links;
+    process::ProcessCounters processes;
+    std::uint64_t mispredictions = 0;
+    std::size_t connections = 0;
+    std::size_t exchanges_held = 0;
+    std::size_t process_count = 0;
+  };
+
+  // Brings the books up to date; the tracer's thread only. Counters must not have gone back.
+  void publish(const Snapshot& snapshot);
+
+  void accepted(std::size_t spans);
+  void refused(std::size_t spans);  // by the next consumer; they are kept
+  void dropped(std::size_t spans);  // given up after having been refused
+
+ private:
+  void collect(std::vector<MetricFamily>& families) const;
+
+  const std::string id_;
+  StageBooks& records_;
+  StageBooks& exchanges_;
+  StageBooks& spans_;
+  Counter& accepted_;
+  Counter& refused_;
+  Counter& spans_dropped_;
+  mutable std::mutex mutex_;
+  Snapshot published_;  // guarded by mutex_
+  Metrics::Registration registration_;
+};
+
+}  // namespace kernspan

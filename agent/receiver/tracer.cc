@@ -1,0 +1,218 @@
+#include "agent/receiver/tracer.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace kernspan {
+namespace {
+
+constexpr std::uint64_t kSweepIntervalNs = 1'000'000'000;
+// Encoded resources that are kept, about 500 bytes each; beyond that all are made anew.
+constexpr std::size_t kResourcesMax = 4096;
+// Above this share of the pool nothing waits for confirmation any more.
+constexpr std::size_t kPressureNumerator = 1, kPressureDenominator = 2;
+
+// Servers that are known to multiplex on each thread, whatever is seen of them.
+bool is_event_loop_program(const process::ProcessInfo& info) {
+  return info.runtime == process::Runtime::kNodejs || info.executable_name == "nginx" ||
+         info.executable_name == "haproxy" || info.executable_name == "envoy";
+}
+
+}  // namespace
+
+Tracer::Tracer(TracerSettings settings, process::ProcessTable& processes, process::HostInfo host,
+               Linker::RandomId random_id, IgnoreProcess ignore_process)
+    : settings_(std::move(settings)),
+      processes_(processes),
+      host_(std::move(host)),
+      ignore_process_(std::move(ignore_process)),
+      pool_(settings_.exchanges_max),
+      linker_(settings_.links, std::move(random_id)),
+      environment_{.pool = pool_, .observer = *this, .counters = counters_.connections},
+      connections_(environment_, settings_.connections_max),
+      writer_(settings_.spans) {}
+
+const Tracer::Program& Tracer::program_of(std::uint32_t tgid) {
+  const auto [place, is_new] = programs_.try_emplace(tgid);
+  Program& program = place->second;
+  if (!is_new) return program;
+  const process::ProcessInfo& info = processes_.find(tgid);
+  program.traced = settings_.policy.traces(info.executable_name);
+  program.is_go = info.runtime == process::Runtime::kGo;
+  program.is_event_loop = is_event_loop_program(info);
+  if (!program.traced) ignore_process_(tgid, true);
+  return program;
+}
+
+Caller Tracer::caller_of(const Program& program, std::uint32_t tgid, std::uint32_t tid,
+                         std::uint64_t goroutine, std::uint64_t voluntary_switches) const {
+  return {.key = {.tgid = tgid, .id = program.is_go ? goroutine : tid},
+          .voluntary_switches = voluntary_switches,
+          .is_goroutine = program.is_go,
+          .is_event_loop = program.is_event_loop};
+}
+
+// --- events -----------------------------------------------------------------------------------
+
+void Tracer::on_transfer(const ks_transfer_event& event, std::string_view bytes) {
+  ++counters_.records;
+  const Program& program = program_of(event.tgid);
+  if (!program.traced) {
+    ++counters_.ignored_process;
+    return;
+  }
+  connections_.on_transfer(event, bytes,
+                           caller_of(program, event.tgid, event.tid, event.goroutine,
+                                     event.voluntary_switches));
+}
+
+void Tracer::on_connect(const ks_connect_event& event) {
+  ++counters_.records;
+  // Of a program that nobody has asked about no request can be open.
+  const auto program = programs_.find(event.tgid);
+  if (program == programs_.end() || !program->second.traced) return;
+  linker_.connecting(event.socket_cookie,
+                     caller_of(program->second, event.tgid, event.tid, event.goroutine,
+                               event.voluntary_switches),
+                     event.header.ts_ns);
+}
+
+void Tracer::on_close(const ks_close_event& event) {
+  ++counters_.records;
+  connections_.on_close(event);
+}
+
+void Tracer::on_exec(const ks_exec_event& event) {
+  ++counters_.records;
+  if (const auto former = programs_.find(event.tgid); former != programs_.end()) {
+    if (!former->second.traced) ignore_process_(event.tgid, false);
+    programs_.erase(former);
+    linker_.process_gone(event.tgid);
+  }
+  processes_.on_exec(event);
+}
+
+void Tracer::on_fork(const ks_fork_event& event) {
+  ++counters_.records;
+  processes_.on_fork(event);
+}
+
+void Tracer::on_exit(const ks_exit_event& event) {
+  ++counters_.records;
+  if (const auto program = programs_.find(event.tgid); program != programs_.end()) {
+    if (!program->second.traced) ignore_process_(event.tgid, false);
+    programs_.erase(program);
+    linker_.process_gone(event.tgid);
+  }
+  processes_.on_exit(event);
+}
+
+// --- exchanges --------------------------------------------------------------------------------
+
+void Tracer::on_request(Exchange& exchange, const Caller& caller, bool first_on_connection) {
+  exchange.wall_offset_ns = wall_offset_ns_;
+  if (exchange.role == Role::kServer) {
+    linker_.request_read(exchange, caller, true);
+  } else {
+    linker_.call_sent(exchange, caller, first_on_connection);
+  }
+}
+
+void Tracer::on_request_complete(Exchange& exchange, const Caller& caller) {
+  if (exchange.role == Role::kServer) linker_.request_read(exchange, caller, false);
+}
+
+void Tracer::on_response_begin(Exchange& exchange, const Caller& caller) {
+  if (exchange.role == Role::kServer) {
+    linker_.response_begun(exchange, caller);
+  } else {
+    linker_.answer_read(exchange, caller, false);
+  }
+}
+
+void Tracer::on_end(const ExchangePtr& exchange, const Caller* caller) {
+  if (exchange->role == Role::kClient && caller) linker_.answer_read(*exchange, *caller, true);
+  linker_.ended(*exchange);
+  // Due times must ascend: they are counted from the newest end.
+  const std::uint64_t end_ns =
+      waiting_.empty() ? exchange->end_ns
+                       : std::max(exchange->end_ns, waiting_.back().due_ns - settings_.join_wait_ns);
+  waiting_.push_back({.exchange = exchange,
+                      .due_ns = end_ns + settings_.join_wait_ns,
+                      .until_ns = end_ns + settings_.confirm_wait_ns});
+}
+
+// --- spans ------------------------------------------------------------------------------------
+
+void Tracer::flush(std::uint64_t now_ns, std::int64_t wall_offset_ns, otlp::RequestEncoder& encoder) {
+  wall_offset_ns_ = wall_offset_ns;
+  const bool pressed =
+      pool_.in_use() * kPressureDenominator > settings_.exchanges_max * kPressureNumerator;
+  while (!waiting_.empty() && (waiting_.front().due_ns <= now_ns || pressed)) {
+    Waiting entry = std::move(waiting_.front());
+    waiting_.pop_front();
+    if (!pressed && now_ns < entry.until_ns && Linker::awaits_confirmation(*entry.exchange)) {
+      entry.due_ns = std::max(now_ns + settings_.join_wait_ns,
+                              waiting_.empty() ? std::uint64_t{0} : waiting_.back().due_ns);
+      waiting_.push_back(std::move(entry));
+      continue;
+    }
+    write(*entry.exchange, encoder);
+  }
+  if (now_ns - swept_ns_ >= kSweepIntervalNs) sweep(now_ns);
+}
+
+void Tracer::finish(std::uint64_t, otlp::RequestEncoder& encoder) {
+  connections_.abandon_all();
+  for (const Waiting& entry : std::exchange(waiting_, {})) write(*entry.exchange, encoder);
+}
+
+void Tracer::write(Exchange& exchange, otlp::RequestEncoder& encoder) {
+  linker_.settle(exchange);
+  // The two ends are stamped on two processors, after the transfer: what was sent cannot end later than
+  // it was received.
+  if (exchange.evidence == Evidence::kWire && exchange.parent->ended) {
+    exchange.end_ns = std::clamp(exchange.end_ns, exchange.start_ns,
+                                 std::max(exchange.start_ns, exchange.parent->end_ns));
+  }
+  encoder.begin_resource(resource_of(exchange.tgid));
+  writer_.write(exchange, encoder);
+  ++counters_.spans;
+}
+
+std::string_view Tracer::resource_of(std::uint32_t tgid) {
+  const process::ProcessInfo& info = processes_.find(tgid);
+  if (resources_.size() >= kResourcesMax) {
+    counters_.resources_evicted += resources_.size();
+    resources_.clear();
+  }
+  std::string& encoded = resources_[info.revision];
+  if (!encoded.empty()) return encoded;
+  const std::vector<process::Attribute> attributes =
+      process::resource_attributes(info, host_, settings_.resources);
+  std::vector<otlp::Attribute> fields;
+  for (const process::Attribute& attribute : attributes) {
+    if (const auto* text = std::get_if<std::string>(&attribute.value)) {
+      fields.push_back({attribute.key, std::string_view(*text)});
+    } else if (const auto* number = std::get_if<std::int64_t>(&attribute.value)) {
+      fields.push_back({attribute.key, *number});
+    }
+  }
+  encoded = otlp::encode_resource(fields);
+  return encoded;
+}
+
+void Tracer::sweep(std::uint64_t now_ns) {
+  swept_ns_ = now_ns;
+  processes_.sweep(now_ns);
+  linker_.sweep(now_ns);
+  if (now_ns > settings_.exchange_timeout_ns) {
+    connections_.expire(now_ns - settings_.exchange_timeout_ns);
+  }
+}
+
+std::size_t Tracer::held() const {
+  return counters_.connections.exchanges_opened - counters_.spans;
+}
+
+}  // namespace kernspan

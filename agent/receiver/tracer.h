@@ -1,0 +1,120 @@
+// From kernel events to spans: connections -> exchanges -> links -> spans.
+//
+// A span is written when its exchange has been over for `join_wait_ns`, so that its other end on this node
+// has been seen in whatever order the events came, and when its links no longer depend on an answer that is
+// still to come (at most `confirm_wait_ns`).
+//
+// Runs on one thread, without a clock or a kernel of its own: replaying recorded events gives the
+// same spans.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <string>
+#include <unordered_map>
+#include <unordered_set>
+
+#include "agent/causality/linker.h"
+#include "agent/conn/connection_table.h"
+#include "agent/process/process_table.h"
+#include "agent/process/resource.h"
+#include "agent/receiver/process_policy.h"
+#include "agent/span/http_span.h"
+#include "bpf/abi/events.h"
+#include "pipeline/otlp/span_encoder.h"
+
+namespace kernspan {
+
+struct TracerSettings {
+  ProcessPolicy policy;
+  HttpSpanOptions spans;
+  process::ResourceOptions resources;
+  LinkLimits links;
+  // Requests in flight and spans that wait, together: about 1 KiB each.
+  std::size_t exchanges_max = 65536;
+  std::size_t connections_max = 65536;
+  std::uint64_t join_wait_ns = 100'000'000;
+  std::uint64_t confirm_wait_ns = 2'000'000'000;
+  std::uint64_t exchange_timeout_ns = 300'000'000'000;
+};
+
+struct TracerCounters {
+  std::uint64_t records = 0;
+  std::uint64_t ignored_process = 0;  // transfers of programs that are not to be traced
+  std::uint64_t spans = 0;
+  std::uint64_t resources_evicted = 0;
+  ConnCounters connections;
+};
+
+class Tracer final : public ExchangeObserver {
+ public:
+  // Called when a program turns out not to be traced, so that its events stay in the kernel.
+  using IgnoreProcess = std::function<void(std::uint32_t tgid, bool ignore)>;
+
+  // `processes` outlives the tracer.
+  Tracer(TracerSettings settings, process::ProcessTable& processes, process::HostInfo host,
+         Linker::RandomId random_id, IgnoreProcess ignore_process);
+
+  // --- events, in the order of the ring ---
+  void on_transfer(const ks_transfer_event& event, std::string_view bytes);
+  void on_connect(const ks_connect_event& event);
+  void on_close(const ks_close_event& event);
+  void on_exec(const ks_exec_event& event);
+  void on_fork(const ks_fork_event& event);
+  void on_exit(const ks_exit_event& event);
+
+  // Writes the spans that are due. `wall_offset_ns`: Unix time minus monotonic time, now: what is opened
+  // from here on is given it.
+  void flush(std::uint64_t now_ns, std::int64_t wall_offset_ns, otlp::RequestEncoder& encoder);
+  // Ends what is open (as partial) and writes everything.
+  void finish(std::uint64_t now_ns, otlp::RequestEncoder& encoder);
+
+  // Exchanges that are open or wait to be written.
+  std::size_t held() const;
+  std::size_t connections() const { return connections_.size(); }
+  const TracerCounters& counters() const { return counters_; }
+  const Linker& linker() const { return linker_; }
+
+ private:
+  struct Waiting {
+    ExchangePtr exchange;
+    std::uint64_t due_ns;
+    std::uint64_t until_ns;  // waits for confirmation no longer than this
+  };
+  struct Program {
+    bool traced = true;
+    bool is_go = false;
+    bool is_event_loop = false;
+  };
+
+  void on_request(Exchange& exchange, const Caller& caller, bool first_on_connection) override;
+  void on_request_complete(Exchange& exchange, const Caller& caller) override;
+  void on_response_begin(Exchange& exchange, const Caller& caller) override;
+  void on_end(const ExchangePtr& exchange, const Caller* caller) override;
+
+  const Program& program_of(std::uint32_t tgid);
+  Caller caller_of(const Program& program, std::uint32_t tgid, std::uint32_t tid,
+                   std::uint64_t goroutine, std::uint64_t voluntary_switches) const;
+  void write(Exchange& exchange, otlp::RequestEncoder& encoder);
+  std::string_view resource_of(std::uint32_t tgid);
+  void sweep(std::uint64_t now_ns);
+
+  TracerSettings settings_;
+  process::ProcessTable& processes_;
+  process::HostInfo host_;
+  IgnoreProcess ignore_process_;
+  TracerCounters counters_;
+  ExchangePool pool_;
+  Linker linker_;
+  ConnEnvironment environment_;
+  ConnectionTable connections_;
+  HttpSpanWriter writer_;
+  std::deque<Waiting> waiting_;  // by due_ns
+  std::unordered_map<std::uint32_t, Program> programs_;
+  std::unordered_map<std::uint64_t, std::string> resources_;  // by ProcessInfo::revision
+  std::int64_t wall_offset_ns_ = 0;
+  std::uint64_t swept_ns_ = 0;
+};
+
+}  // namespace kernspan
