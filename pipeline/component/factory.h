@@ -21,7 +21,15 @@ namespace kernspan {
 class Receiver : public Component {};
 class Processor : public Component, public TracesConsumer {};
 class Exporter : public Component, public TracesConsumer {};
-class Extension : public Component {};
+
+// Started before and stopped after all pipelines.
+class Extension : public Component {
+ public:
+  // Every component of every pipeline runs; called once, after all start().
+  virtual void pipelines_ready() {}
+  // The pipelines are about to stop.
+  virtual void pipelines_not_ready() {}
+};
 
 // What a component gets from the service that makes it. All references outlive the component.
 struct ComponentContext {
