@@ -1,92 +1,31 @@
 // HTTP/1.0 and 1.1 messages of one direction of one connection, as a passive reader sees them.
 // Spec: RFC 9112 (framing), RFC 9110 (semantics).
 //
-// Unlike a server's parser this one does not get all bytes: the capture sends heads, and says of bodies
-// only how many bytes went by. So input is of two kinds: bytes that were captured (feed) and bytes
-// that passed unseen (skip). With full capture everything, chunked bodies included, is exact; with
-// bodies unseen, a body of known length ends by counting and a chunked one by its last bytes.
+// Unlike a server's parser this one does not get all bytes: the capture sends heads, and says of
+// bodies only how many bytes went by. So input is of two kinds: bytes that were captured (feed) and
+// bytes that passed unseen (skip). With full capture everything, chunked bodies included, is exact;
+// with bodies unseen, a body of known length ends by counting and a chunked one by its last bytes.
 //
 //   states:  kStart -> kHead -> kBodyLength | kBodyChunked | kBodyUntilClose -> kStart ...
-//            any -> kLost (resynchronise at the next feed that begins with a message start)
-//            kHead -> kHandOff (upgrade, CONNECT): final
+//            kBodyChunked -> kBodyChunkedUnseen (bytes passed unseen; ends by its tail or the next
+//            start) any -> kLost (resynchronise at the next feed that begins with a message start)
+//            any -> kInvalid (the same, but said once to the caller)
+//            kHead -> kHandOff (101, tunnel): final
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
 
+#include "agent/protocol/http1/chunked.h"
+#include "agent/protocol/http1/head_parser.h"
+#include "agent/protocol/http1/message.h"
 #include "agent/protocol/parse_outcome.h"
 
 namespace kernspan::http1 {
-
-enum class MessageKind { kRequest, kResponse };
-
-// One parsed head. The views point into the parser's or the caller's buffer and are valid only during
-// MessageSink::on_head.
-struct Head {
-  MessageKind kind = MessageKind::kRequest;
-  int version_minor = 1;  // HTTP/1.<minor>
-  // Requests.
-  std::string_view method;
-  std::string_view target;  // as on the request line; empty when cut before it ended
-  std::string_view host;    // Host field; empty if absent
-  std::string_view user_agent;
-  // Responses.
-  int status = 0;
-  // Both. content_type is for gRPC-Web, Server-Sent Events and the like.
-  std::string_view content_type;
-  std::optional<std::uint64_t> content_length;
-  bool chunked = false;
-  bool keep_alive = true;        // after version and Connection field
-  std::string_view upgrade;      // Upgrade field, only if Connection names it
-  std::string_view traceparent;  // raw values; agent/protocol/trace_context/ judges them
-  std::string_view tracestate;   // several fields: joined with ','
-  std::string_view b3;
-  std::string_view b3_trace_id, b3_span_id, b3_parent_span_id, b3_sampled, b3_flags;
-  // Whole head in bytes as far as it was seen, start line and blank line included.
-  std::size_t head_bytes = 0;
-  // Part of the head was not captured: fields may be missing, and the framing may be unknown.
-  bool truncated = false;
-};
-
-// What a response means for the framing of its body; the connection knows the request.
-enum class BodyRule {
-  kByHead,  // as the head says (all requests; most responses)
-  kNone,    // answer to HEAD: fields speak of a body that does not come
-  kTunnel,  // successful CONNECT or accepted upgrade: the connection is handed off
-};
-
-enum class MessageEnd {
-  kComplete,      // the last byte was seen or counted
-  kClosed,        // the connection ended, and that is how this body ends
-  kAborted,       // the connection ended before the message did
-  kSuperseded,    // the next message began before this one's end was seen (chunked body, lost bytes)
-};
-
-// Receives what the parser finds, in order: for each message on_begin, on_head, on_end. After
-// on_invalid or on_lost the current message, if any, gets no on_end.
-class MessageSink {
- public:
-  virtual ~MessageSink() = default;
-  // The first byte of a message was seen (before its head is complete).
-  virtual void on_begin() = 0;
-  // The head is complete (or cut: head.truncated). 1xx responses are reported like others, and followed
-  // by on_end at once; 101 may answer kTunnel.
-  virtual BodyRule on_head(const Head& head) = 0;
-  // body_bytes: payload bytes, chunk framing excluded; nullopt where that could not be known.
-  virtual void on_end(MessageEnd end, std::optional<std::uint64_t> body_bytes) = 0;
-  // The bytes are not an HTTP/1 message; `reason` is a short constant for a counter's label.
-  virtual void on_invalid(std::string_view reason) = 0;
-  // The place in the stream is lost (a gap inside a head, or of unknown size): waiting for the next start.
-  virtual void on_lost() = 0;
-};
-
-struct Limits {
-  // Heads longer than this are reported as truncated from what was kept. 64 KiB = KS_HEAD_BYTES_MAX.
-  std::size_t head_bytes_max = 65536;
-};
 
 // Not thread-safe; one per direction of a connection. Holds no memory beyond a head in progress.
 class MessageParser {
@@ -94,16 +33,19 @@ class MessageParser {
   explicit MessageParser(MessageKind kind, Limits limits = {});
 
   // Captured bytes, next in the stream. Calls the sink as messages begin, show their heads and end;
-  // several messages in one call are pipelining. All bytes are consumed. Returns the state it is left in:
-  // kNeedMore inside a message, kFrame between messages, kInvalid, kHandOff, or kSkip while resynchronising.
+  // several messages in one call are pipelining. All bytes are consumed. Returns the state it is
+  // left in: kNeedMore inside a message, kFrame between messages, kInvalid, kHandOff, or kSkip
+  // while resynchronising.
   ParseOutcome feed(std::string_view bytes, MessageSink& sink);
 
   // `bytes` bytes of the stream went by unseen; `tail` are the last of them, if known (at most 8).
-  // Inside a body they are counted; inside a head the head is reported truncated, and the parser is lost
-  // until the next message start. When more bytes are skipped than the message has left, the rest is lost.
+  // Inside a body they are counted; inside a head the head is reported truncated, and the parser is
+  // lost until the next message start. When more bytes are skipped than the message has left, the
+  // rest is lost.
   ParseOutcome skip(std::uint64_t bytes, std::string_view tail, MessageSink& sink);
 
-  // A number of bytes that is not known was lost (the ring was full, the connection is older than we).
+  // A number of bytes that is not known was lost (the ring was full, the connection is older than
+  // we).
   ParseOutcome lose(MessageSink& sink);
 
   // The peer has finished sending: ends a body that lasts until close, aborts any other message.
@@ -116,11 +58,58 @@ class MessageParser {
   bool in_body() const;
 
  private:
-  // (implementation)
+  enum class State : std::uint8_t {
+    kStart,
+    kHead,
+    kBodyLength,
+    kBodyChunked,
+    kBodyChunkedUnseen,
+    kBodyUntilClose,
+    kLost,
+    kInvalid,
+    kHandOff,
+  };
+  // A head that did not arrive in one piece.
+  struct PartialHead {
+    explicit PartialHead(MessageKind kind) : parser(kind) {}
+    HeadParser parser;
+    std::string bytes;
+  };
+
+  // Each takes bytes from the front of its input and returns the rest.
+  std::string_view step(std::string_view bytes, MessageSink& sink);
+  std::string_view take_start(std::string_view bytes, MessageSink& sink);
+  std::string_view take_head(std::string_view bytes, MessageSink& sink);
+  std::string_view take_body_length(std::string_view bytes, MessageSink& sink);
+  std::string_view take_chunked(std::string_view bytes, MessageSink& sink);
+  std::string_view take_unseen_chunked(std::string_view bytes, MessageSink& sink);
+  std::string_view resynchronise(std::string_view bytes, MessageSink& sink);
+
+  void begin_with_candidate(MessageSink& sink);
+  void enter_body(const HeadParser& parser, std::string_view data, MessageSink& sink);
+  void cut_head(HeadParser& parser, std::string_view data, MessageSink& sink);
+  void end_message(MessageEnd end, std::optional<std::uint64_t> body_bytes, MessageSink& sink);
+  void skip_chunked(std::uint64_t bytes, std::string_view tail, MessageSink& sink);
+  void become_lost(MessageSink& sink);
+  void become_invalid(std::string_view reason, MessageSink& sink);
+  ParseOutcome outcome() const;
+
+  MessageKind kind_;
+  State state_ = State::kStart;
+  // The length of the body passed unseen at least in part and is not known.
+  bool body_bytes_unknown_ = false;
+  Limits limits_;
+  std::unique_ptr<PartialHead> partial_;
+  std::uint64_t body_left_ = 0;   // kBodyLength
+  std::uint64_t body_bytes_ = 0;  // kBodyLength: all; kBodyUntilClose: so far
+  ChunkedDecoder chunked_;
+  BodyTail tail_;
+  // Bytes at the end of what was fed that may yet turn out to begin a message; fewer than 16.
+  std::string candidate_;
 };
 
-// True if bytes begin like a request line (method token, space) or "HTTP/1." status line; needs at most
-// 16 bytes, and fewer if they decide. Used to resynchronise.
+// True if bytes begin like a request line (method token, space) or "HTTP/1." status line; needs at
+// most 16 bytes, and fewer if they decide. Used to resynchronise.
 bool looks_like_start(MessageKind kind, std::string_view bytes);
 
 }  // namespace kernspan::http1
