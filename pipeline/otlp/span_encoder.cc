@@ -150,9 +150,9 @@ std::size_t status_size(const SpanData& span) {
 std::size_t span_size(const SpanData& span) {
   std::size_t size = bytes_field_size(wire::span::kTraceId, sizeof span.trace_id.bytes) +
                      bytes_field_size(wire::span::kSpanId, sizeof span.span_id.bytes) +
-                     bytes_field_size(wire::span::kName, span.name.size()) +
                      fixed_field_size(wire::span::kStartTimeUnixNano, 8) +
                      fixed_field_size(wire::span::kEndTimeUnixNano, 8);
+  if (!span.name.empty()) size += bytes_field_size(wire::span::kName, span.name.size());
   if (!span.trace_state.empty()) {
     size += bytes_field_size(wire::span::kTraceState, span.trace_state.size());
   }
@@ -182,7 +182,7 @@ void write_span(FieldWriter& out, const SpanData& span) {
   if (span.parent_span_id.is_valid()) {
     out.bytes_field(wire::span::kParentSpanId, span.parent_span_id.view());
   }
-  out.string_field(wire::span::kName, span.name);
+  if (!span.name.empty()) out.string_field(wire::span::kName, span.name);
   if (span.kind != SpanKind::kUnspecified) {
     out.varint_field(wire::span::kKind, std::to_underlying(span.kind));
   }
