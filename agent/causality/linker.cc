@@ -7,8 +7,6 @@
 namespace kernspan {
 namespace {
 
-constexpr std::uint8_t kSampled = 1;  // W3C trace flags: the trace is recorded
-
 // Links that rest on the order of a context's reads and writes.
 bool rests_on_order(Evidence evidence) {
   return evidence == Evidence::kThread || evidence == Evidence::kEventLoop ||
@@ -212,7 +210,7 @@ void Linker::settle(Exchange& exchange) {
     } else {
       const std::uint64_t id[2] = {random_id_(), random_id_()};
       std::memcpy(at.trace_id.bytes.data(), id, sizeof id);
-      at.trace_flags = kSampled;
+      at.trace_flags = kTraceFlagSampled;
     }
     wire_.withdraw(at);
     count_link(at.evidence);

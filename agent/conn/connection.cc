@@ -142,12 +142,13 @@ void Connection::fill_request(Exchange& exchange, const http1::Head& head) {
   exchange.user_agent = head.user_agent;
   exchange.version_minor = head.version_minor;
   exchange.head_truncated = head.truncated;
-  exchange.header_context = extract_trace_context(
+  exchange.header_context = extract(
       {.traceparent = head.traceparent,
        .tracestate = head.tracestate,
        .b3 = head.b3,
        .b3_trace_id = head.b3_trace_id,
        .b3_span_id = head.b3_span_id,
+       .b3_parent_span_id = head.b3_parent_span_id,
        .b3_sampled = head.b3_sampled,
        .b3_flags = head.b3_flags});
 }
