@@ -13,8 +13,7 @@ struct EbpfConfig {
   std::uint32_t ring_buffer_bytes = 8u << 20;
   std::chrono::nanoseconds drain_interval = std::chrono::milliseconds(5);
   std::string capture_variant = "auto";  // auto, tracepoint or fexit
-  std::string record_file;               // empty: events are not recorded
-  std::string replay_file;               // events come from here instead of the kernel
+  std::string record_file;               // raw events are also written here; empty: they are not
   TracerSettings tracer;
 
   static Result<EbpfConfig> read(const ConfigNode& node, ConfigWarnings& warnings,
