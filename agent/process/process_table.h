@@ -1,24 +1,26 @@
 // The processes whose sockets the agent sees, by tgid (in the pid namespace of `proc_root`, which
 // must be the node's own, as the kernel side's tgids are).
 //
-//   on_fork -> known by parent -> on_exec -> known by event -> find -> read from /proc -> on_exit
-//   -> lingers
+//   exec event -> program known by its first arguments     fork event -> the parent's program
+//   find()     -> read from /proc; if the process is gone already, what the events or the parent
+//   say exit event -> lingers -> forgotten by sweep()
 //
 // Nothing is read from /proc until a process is asked for, with one exception: programs known to
 // overwrite their own arguments and environment (gunicorn, celery, ...) are read at their exec.
 // Not for use by several threads: one thread owns a table.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
-#include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <unordered_map>
-#include <vector>
 
 #include "agent/process/host_info.h"
+#include "agent/process/proc_reader.h"
 #include "agent/process/process_info.h"
 #include "bpf/abi/events.h"
 
@@ -27,32 +29,19 @@ namespace kernspan::process {
 // CLOCK_MONOTONIC in nanoseconds, as the events' ts_ns.
 using MonotonicClock = std::function<std::uint64_t()>;
 
-// X(field, reason): why a part of a process could not be read; `reason` is the metric label's
-// value.
-#define KERNSPAN_PROCESS_READ_FAILURES(X)                                      \
-  X(gone, "gone")                     /* the process was over */               \
-  X(denied, "denied")                 /* EACCES, EPERM */                      \
-  X(no_descriptors, "no_descriptors") /* EMFILE, ENFILE */                     \
-  X(malformed, "malformed")           /* /proc/<pid>/stat not as documented */ \
-  X(invalid_resource_attributes, "invalid_resource_attributes")                \
-  X(other, "other")
-
 struct ProcessCounters {
   std::uint64_t reads = 0;             // processes read from /proc, in full or in part
-  std::uint64_t degraded_lookups = 0;  // processes that had to be named without /proc
+  std::uint64_t degraded_lookups = 0;  // processes that had to be named without all of /proc
   std::uint64_t truncated_args = 0;
   std::uint64_t truncated_environments = 0;
-  std::uint64_t pid_reuses = 0;        // found out by start time: an exit event was missing
-  std::uint64_t missed_exits = 0;      // found gone by sweep() without an exit event
-  std::uint64_t malformed_events = 0;  // size fields that contradict the record
-  std::uint64_t evicted_exited = 0;    // for room, before their linger was over
-  std::uint64_t evicted_live = 0;      // for room, though still running
-  std::uint64_t expired = 0;           // after their linger: the normal end
-  struct {
-#define KERNSPAN_PROCESS_FIELD(field, reason) std::uint64_t field = 0;
-    KERNSPAN_PROCESS_READ_FAILURES(KERNSPAN_PROCESS_FIELD)
-#undef KERNSPAN_PROCESS_FIELD
-  } read_failures;
+  std::uint64_t invalid_resource_attributes = 0;  // OTEL_RESOURCE_ATTRIBUTES that were ignored
+  std::uint64_t pid_reuses = 0;                   // found by start time: an exit event was missing
+  std::uint64_t missed_exits = 0;                 // found gone by sweep() without an exit event
+  std::uint64_t malformed_events = 0;             // size fields that contradict the record
+  std::uint64_t evicted_exited = 0;               // for room, before their linger was over
+  std::uint64_t evicted_live = 0;                 // for room, though still running
+  std::uint64_t expired = 0;                      // after their linger: the normal end
+  std::array<std::uint64_t, kReadFailureCount> read_failures{};  // by ReadFailure
 };
 
 class ProcessTable {
@@ -60,17 +49,22 @@ class ProcessTable {
   struct Settings {
     std::string proc_root = "/proc";
     std::string passwd_path = "/etc/passwd";  // names of owners; read once, at construction
-    // 1 KiB to 2 KiB each. Twice what the default pid_max lets live, is more than a node's busy
-    // ones.
-    std::size_t max_processes = 16384;
+    // About 1 KiB each. At least 64.
+    std::size_t max_processes = 8192;
     // How long an exited process is still known: spans end after their process does.
     std::uint64_t linger_ns = 60'000'000'000;
     // After a failed read, how long until find() tries again.
     std::uint64_t retry_interval_ns = 1'000'000'000;
-    // Live entries of which one sweep() checks that the process is still the same one.
-    std::size_t rechecks_per_sweep = 128;
-    // Wall clock at boot; 0: computed from the system's clocks at construction.
-    std::uint64_t boot_time_unix_ns = 0;
+    // How often sweep() checks that a process is still there and the same, and how many in one
+    // call.
+    std::uint64_t recheck_interval_ns = 30'000'000'000;
+    std::size_t rechecks_per_sweep = 256;
+    // Fill ProcessInfo::args. Off: command lines carry secrets, and take memory.
+    bool keep_args = false;
+    // Wall clock at boot, and CLOCK_BOOTTIME minus CLOCK_MONOTONIC (the time spent suspended). When
+    // not set: asked of the system's clocks at construction.
+    std::optional<std::uint64_t> boot_time_unix_ns;
+    std::optional<std::uint64_t> suspended_ns;
   };
 
   ProcessTable(Settings settings, HostInfo host, MonotonicClock clock);
@@ -95,8 +89,32 @@ class ProcessTable {
   const ProcessCounters& counters() const { return counters_; }
 
  private:
+  struct Program;
   struct Entry;
-  std::unordered_map<std::uint32_t, Entry> entries_;
+
+  Entry& obtain(std::uint32_t tgid);
+  Entry* lookup(std::uint32_t tgid);
+  void restart(Entry& entry);
+  void make_room();
+  void refresh(Entry& entry);
+  void fill(Entry& entry, int ancestors);
+  void fill_from_proc(Entry& entry, ProcSnapshot snapshot, int ancestors);
+  void fill_without_proc(Entry& entry, int ancestors);
+  const ProcessInfo* parent_info(const Entry& entry, std::uint32_t parent_tgid, int ancestors);
+  bool is_other_process(const Entry& entry, std::uint64_t start_ticks) const;
+  std::uint64_t start_since_boot_ns(std::uint64_t start_ticks) const;
+
+  Settings settings_;
+  HostInfo host_;
+  MonotonicClock clock_;
+  ProcReader reader_;
+  std::unordered_map<std::uint32_t, std::string> owners_;
+  std::uint64_t tick_ns_;
+  std::uint64_t boot_time_unix_ns_;
+  std::uint64_t suspended_ns_;
+  std::uint64_t next_revision_ = 1;
+  std::uint64_t uses_ = 0;
+  std::unordered_map<std::uint32_t, std::unique_ptr<Entry>> entries_;
   ProcessCounters counters_;
 };
 
