@@ -104,7 +104,7 @@ std::optional<double> Metrics::value(std::string_view name, const MetricLabels& 
   return std::nullopt;
 }
 
-std::string Metrics::text() const {
+std::string Metrics::text(CounterNames names) const {
   std::vector<prometheus::MetricFamily> families;
   for (const MetricFamily& family : snapshot()) {
     const bool is_counter = family.type == MetricType::kCounter;
@@ -118,6 +118,9 @@ std::string Metrics::text() const {
       for (const auto& [name, value] : sample.labels) metric.label.push_back({name, value});
       (is_counter ? metric.counter.value : metric.gauge.value) = sample.value;
       out.metric.push_back(std::move(metric));
+    }
+    if (is_counter && names == CounterNames::kTotalSuffix && !family.name.ends_with("_total")) {
+      out.name += "_total";
     }
     families.push_back(std::move(out));
   }

@@ -1,9 +1,9 @@
 // A daemon's own metrics: counters and gauges that components own and add to without locks, and
 // families whose values are read when somebody asks (kernel counters, the ledger).
 //
-// Names are those of the OpenTelemetry Collector, without a "_total" suffix: its default reader
-// sets without_type_suffix, so that its documented names (otelcol_receiver_accepted_spans) are
-// the exposed ones.
+// Names are those of the OpenTelemetry Collector. Counters have no "_total" suffix unless
+// the configuration asks for it: the collector's default reader sets without_type_suffix, so that
+// its documented names (otelcol_receiver_accepted_spans) are the exposed ones.
 #pragma once
 
 #include <atomic>
@@ -41,6 +41,9 @@ class Gauge {
  private:
   std::atomic<double> value_{0};
 };
+
+// Whether counters are exposed under their plain names or with "_total" behind them.
+enum class CounterNames { kPlain, kTotalSuffix };
 
 enum class MetricType { kCounter, kGauge };
 
@@ -95,7 +98,7 @@ class Metrics {
   std::optional<double> value(std::string_view name, const MetricLabels& labels = {}) const;
 
   // Prometheus text exposition format 0.0.4.
-  std::string text() const;
+  std::string text(CounterNames names = CounterNames::kPlain) const;
 
  private:
   template <typename Metric>

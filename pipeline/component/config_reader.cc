@@ -309,7 +309,7 @@ void ConfigReader::string_map(std::string_view key, std::map<std::string, std::s
   *value = std::move(read);
 }
 
-ConfigReader& ConfigReader::add_section(const ConfigNode& node, std::string path) {
+ConfigReader& ConfigReader::subsection(const ConfigNode& node, std::string path) {
   sections_.push_back(
       std::unique_ptr<ConfigReader>(new ConfigReader(node, warnings_, std::move(path), errors_)));
   return *sections_.back();
@@ -317,11 +317,11 @@ ConfigReader& ConfigReader::add_section(const ConfigNode& node, std::string path
 
 ConfigReader& ConfigReader::section(std::string_view key) {
   const ConfigNode* node = take(key);
-  if (node != nullptr) return add_section(*node, name_of(key));
+  if (node != nullptr) return subsection(*node, name_of(key));
   // Written without a value, it stands at its key; else where the section it belongs to stands.
   const ConfigNode* written = node_.find(key);
   absent_.push_back(ConfigNode::null(written != nullptr ? written->position() : node_.position()));
-  return add_section(absent_.back(), name_of(key));
+  return subsection(absent_.back(), name_of(key));
 }
 
 std::vector<ConfigReader*> ConfigReader::sections(std::string_view key) {
@@ -333,7 +333,7 @@ std::vector<ConfigReader*> ConfigReader::sections(std::string_view key) {
     return readers;
   }
   for (const ConfigNode& item : node->items()) {
-    readers.push_back(&add_section(item, fmt::format("{}[{}]", name_of(key), readers.size())));
+    readers.push_back(&subsection(item, fmt::format("{}[{}]", name_of(key), readers.size())));
   }
   return readers;
 }
@@ -350,6 +350,10 @@ void ConfigReader::error(std::string_view key, std::string_view message) {
   const ConfigNode* node = node_.find(key);
   add_error(ConfigErrorKind::kBadValue, node != nullptr ? node->position() : node_.position(), key,
             message);
+}
+
+void ConfigReader::add_problem(const ConfigPosition& position, std::string message) {
+  errors_->push_back({ConfigErrorKind::kBadValue, position, std::move(message)});
 }
 
 void ConfigReader::warning(std::string_view key, std::string_view message) {

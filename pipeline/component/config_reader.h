@@ -86,6 +86,9 @@ class ConfigReader {
   ConfigReader& section(std::string_view key);
   // The items of a list of maps.
   std::vector<ConfigReader*> sections(std::string_view key);
+  // A map that the caller found below this one (a map with free keys). Lives as long as this
+  // reader.
+  ConfigReader& subsection(const ConfigNode& node, std::string path);
   // The node itself, for what is none of the above; null when absent. The key counts as known.
   const ConfigNode* node(std::string_view key);
 
@@ -97,6 +100,8 @@ class ConfigReader {
   // or at the section when the key is absent.
   void error(std::string_view key, std::string_view message);
   void warning(std::string_view key, std::string_view message);
+  // Reports a problem at a place of the caller's choice, as it is.
+  void add_problem(const ConfigPosition& position, std::string message);
   // Reports a key that must be there and is not.
   void require(std::string_view key, std::string_view what_to_do);
 
@@ -120,7 +125,6 @@ class ConfigReader {
   bool read_int64(std::string_view key, std::int64_t* value, std::int64_t min, std::int64_t max);
   bool read_uint64(std::string_view key, std::uint64_t* value, std::uint64_t min,
                    std::uint64_t max);
-  ConfigReader& add_section(const ConfigNode& node, std::string path);
   std::string name_of(std::string_view key) const;  // with the path
   void add_error(ConfigErrorKind kind, const ConfigPosition& position, std::string_view key,
                  std::string_view message);

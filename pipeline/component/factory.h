@@ -1,6 +1,6 @@
 // How components are made. create() reads and checks the settings and allocates; it opens no file
 // and no socket and starts no thread, so that `kernspan validate` can build a whole graph. That is
-// start()'s.
+// start()'s. It is called twice for a component that runs: the first one is thrown away.
 #pragma once
 
 #include <functional>
@@ -31,7 +31,8 @@ class Extension : public Component {
   virtual void pipelines_not_ready() {}
 };
 
-// What a component gets from the service that makes it. All references outlive the component.
+// What a component gets from the service that makes it. All references but `warnings`, which is for
+// create(), outlive the component.
 struct ComponentContext {
   std::string id;    // as configured, "otlp/backup": the value of the receiver= ... exporter= label
   std::string path;  // how messages call its settings: "exporters::otlp/backup"

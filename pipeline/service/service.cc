@@ -1,0 +1,68 @@
+#include "pipeline/service/service.h"
+
+#include <fmt/format.h>
+
+#include <utility>
+
+#include "pipeline/base/log.h"
+#include "pipeline/service/process_metrics.h"
+
+namespace kernspan {
+
+Status check_config(const std::vector<std::string>& files, const Environment& environment,
+                    const Registry& registry, ConfigWarnings& warnings) {
+  const SystemClock clock;
+  const Result<std::unique_ptr<Service>> service =
+      Service::create(files, environment, registry, clock, warnings);
+  if (!service) return std::unexpected(service.error());
+  return {};
+}
+
+Result<std::unique_ptr<Service>> Service::create(const std::vector<std::string>& files,
+                                                 const Environment& environment,
+                                                 const Registry& registry, const Clock& clock,
+                                                 ConfigWarnings& warnings) {
+  const Result<ConfigNode> root = load_config(files, environment, warnings);
+  if (!root) return std::unexpected(root.error());
+  Result<ServiceSettings> settings = read_settings(*root, registry, warnings);
+  if (!settings) return std::unexpected(settings.error());
+  std::unique_ptr<Service> service(new Service(*std::move(settings), clock));
+  Result<std::unique_ptr<Graph>> graph = Graph::build(
+      service->settings_, registry, {service->metrics_, service->ledger_, clock, warnings});
+  if (!graph) return std::unexpected(graph.error());
+  service->graph_ = *std::move(graph);
+  return service;
+}
+
+Service::Service(ServiceSettings settings, const Clock& clock)
+    : settings_(std::move(settings)),
+      process_metrics_(add_process_metrics(metrics_, clock)),
+      ledger_metrics_(metrics_.add_collector(
+          [this](std::vector<MetricFamily>& families) { ledger_.collect(families); })) {}
+
+Status Service::start() {
+  const TelemetrySettings& telemetry = settings_.telemetry;
+  if (telemetry.serve_metrics) {
+    const CounterNames names =
+        telemetry.total_suffix ? CounterNames::kTotalSuffix : CounterNames::kPlain;
+    Result<std::unique_ptr<HttpServer>> server =
+        HttpServer::listen(telemetry.metrics_endpoint,
+                           {{"/metrics", [this, names]() -> HttpResponse {
+                               return {.content_type = "text/plain; version=0.0.4; charset=utf-8",
+                                       .body = metrics_.text(names)};
+                             }}});
+    if (!server) {
+      return permanent(fmt::format("{}: service::telemetry::metrics: {}",
+                                   telemetry.position.to_string(), server.error().message));
+    }
+    server_ = *std::move(server);
+  }
+  return graph_->start();
+}
+
+void Service::stop(std::chrono::steady_clock::time_point deadline) {
+  graph_->stop(deadline);
+  server_.reset();
+}
+
+}  // namespace kernspan

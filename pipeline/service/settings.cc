@@ -1,0 +1,262 @@
+#include "pipeline/service/settings.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <array>
+#include <optional>
+#include <string_view>
+#include <utility>
+
+#include "pipeline/base/edit_distance.h"
+#include "pipeline/component/config_reader.h"
+#include "pipeline/service/telemetry_settings.h"
+
+namespace kernspan {
+namespace {
+
+constexpr std::array<std::string_view, 4> kSignals = {"traces", "metrics", "logs", "profiles"};
+
+// The types of one kind, and where else a type may belong.
+struct Kind {
+  const char* singular;  // "receiver"
+  const char* section;   // "receivers"
+  std::vector<std::string> types;
+  std::vector<std::string> old_types;
+
+  bool knows(const std::string& type) const {
+    return std::ranges::find(types, type) != types.end() ||
+           std::ranges::find(old_types, type) != old_types.end();
+  }
+};
+
+template <typename Factory>
+Kind kind_of(const char* singular, const char* section, const std::vector<Factory>& table) {
+  Kind kind{singular, section, {}, {}};
+  for (const Factory& factory : table) {
+    kind.types.push_back(factory.type);
+    for (const std::string& name : factory.deprecated_names) kind.old_types.push_back(name);
+  }
+  std::ranges::sort(kind.types);
+  return kind;
+}
+
+std::vector<std::string> ids_of(const std::vector<ComponentSettings>& components) {
+  std::vector<std::string> ids;
+  for (const ComponentSettings& component : components) ids.push_back(component.id);
+  return ids;
+}
+
+// Reads the configuration from top to bottom and collects what is wrong with it.
+class SettingsReader {
+ public:
+  SettingsReader(const ConfigNode& root, const Registry& registry, ConfigWarnings& warnings)
+      : warnings_(warnings),
+        reader_(root, warnings),
+        receivers_(kind_of("receiver", "receivers", registry.receivers)),
+        processors_(kind_of("processor", "processors", registry.processors)),
+        exporters_(kind_of("exporter", "exporters", registry.exporters)),
+        extensions_(kind_of("extension", "extensions", registry.extensions)) {}
+
+  Result<ServiceSettings> read() {
+    settings_.receivers = read_components(receivers_);
+    settings_.processors = read_components(processors_);
+    settings_.exporters = read_components(exporters_);
+    settings_.extensions = read_components(extensions_);
+    if (settings_.receivers.empty()) report_none(receivers_);
+    if (settings_.exporters.empty()) report_none(exporters_);
+    refuse_connectors();
+    read_service(reader_.section("service"));
+    if (Status read = reader_.finish(); !read) return std::unexpected(read.error());
+    return std::move(settings_);
+  }
+
+ private:
+  void report_none(const Kind& kind) {
+    const ConfigNode* section = reader_.root().find(kind.section);
+    if (section != nullptr && section->is_map() && !section->entries().empty()) return;
+    reader_.add_problem(
+        section != nullptr ? section->position() : reader_.root().position(),
+        fmt::format(
+            "no {} configuration specified in config; add one under {}, or, if this is a part "
+            "of a configuration, give the other parts with further --config options",
+            kind.singular, kind.section));
+  }
+
+  void refuse_connectors() {
+    const ConfigNode* connectors = reader_.node("connectors");
+    if (connectors == nullptr) return;
+    for (const ConfigEntry& entry : connectors->entries()) {
+      reader_.add_problem(entry.position,
+                          fmt::format("connectors::{}: connectors are not supported yet; remove it "
+                                      "here and in service::pipelines",
+                                      entry.key));
+    }
+  }
+
+  std::vector<ComponentSettings> read_components(const Kind& kind) {
+    std::vector<ComponentSettings> components;
+    const ConfigNode* section = reader_.node(kind.section);
+    if (section == nullptr) return components;
+    if (!section->is_map()) {
+      reader_.error(kind.section, fmt::format("expected a map of {}, found {}", kind.section,
+                                              section->describe()));
+      return components;
+    }
+    for (const ConfigEntry& entry : section->entries()) {
+      const std::optional<ComponentId> id = ComponentId::parse(entry.key);
+      if (!id) {
+        reader_.add_problem(entry.position,
+                            fmt::format("{}: \"{}\" is not an id; write type or type/name",
+                                        kind.section, entry.key));
+      } else if (!kind.knows(id->type)) {
+        reader_.add_problem(entry.position, explain_unknown_type(kind, entry.key, id->type));
+      } else {
+        components.push_back({entry.key, id->type, entry.position, entry.value});
+      }
+    }
+    return components;
+  }
+
+  std::string explain_unknown_type(const Kind& kind, std::string_view id,
+                                   const std::string& type) const {
+    const std::string what =
+        fmt::format("{}: unknown type: \"{}\" for id: \"{}\"", kind.section, type, id);
+    for (const Kind* other : {&receivers_, &processors_, &exporters_, &extensions_}) {
+      if (other->knows(type)) {
+        return fmt::format("{}; it is one of the {}: move it there", what, other->section);
+      }
+    }
+    const std::string values = fmt::format("(valid values: [{}])", fmt::join(kind.types, " "));
+    if (const std::optional<std::string> near = closest_word(type, kind.types)) {
+      return fmt::format("{} {}; did you mean \"{}\"?", what, values, *near);
+    }
+    return fmt::format("{} {}", what, values);
+  }
+
+  void read_service(ConfigReader& service) {
+    if (const ConfigNode* extensions = service.node("extensions")) {
+      settings_.used_extensions =
+          read_references("service::extensions", *extensions, extensions_, settings_.extensions);
+    }
+    const ConfigNode* pipelines = service.node("pipelines");
+    if (pipelines == nullptr || (pipelines->is_map() && pipelines->entries().empty())) {
+      service.error("pipelines",
+                    "service must have at least one pipeline; add for example "
+                    "traces: {receivers: [otlp], exporters: [debug]}");
+    } else if (!pipelines->is_map()) {
+      service.error("pipelines",
+                    fmt::format("expected a map of pipelines, found {}", pipelines->describe()));
+    } else {
+      for (const ConfigEntry& entry : pipelines->entries()) read_pipeline(entry);
+    }
+    read_telemetry_settings(service.section("telemetry"), settings_.telemetry);
+  }
+
+  void read_pipeline(const ConfigEntry& entry) {
+    const std::string path = "service::pipelines::" + entry.key;
+    const std::optional<ComponentId> id = ComponentId::parse(entry.key);
+    if (!id || std::ranges::find(kSignals, id->type) == kSignals.end()) {
+      return reader_.add_problem(
+          entry.position, fmt::format("{}: a pipeline's id is traces, or traces/name", path));
+    }
+    if (id->type != "traces") {
+      return reader_.add_problem(
+          entry.position,
+          fmt::format("{}: {} pipelines are not supported yet; only traces pipelines run here",
+                      path, id->type));
+    }
+    ConfigReader& reader = reader_.subsection(entry.value, path);
+    if (!entry.value.is_map() && !entry.value.is_null()) return;  // the reader has said so
+    PipelineSettings pipeline{entry.key, entry.position, {}, {}, {}};
+    pipeline.receivers = read_list(reader, path, receivers_, settings_.receivers);
+    pipeline.processors = read_list(reader, path, processors_, settings_.processors);
+    pipeline.exporters = read_list(reader, path, exporters_, settings_.exporters);
+    for (const Kind* kind : {&receivers_, &exporters_}) {
+      const ConfigNode* list = entry.value.find(kind->section);
+      if (list != nullptr && (!list->is_list() || !list->items().empty())) continue;
+      reader_.add_problem(list != nullptr ? list->position() : entry.position,
+                          fmt::format("{}: must have at least one {}; name one in {}", path,
+                                      kind->singular, kind->section));
+    }
+    settings_.pipelines.push_back(std::move(pipeline));
+  }
+
+  std::vector<ComponentReference> read_list(ConfigReader& pipeline, const std::string& path,
+                                            const Kind& kind,
+                                            const std::vector<ComponentSettings>& configured) {
+    const ConfigNode* list = pipeline.node(kind.section);
+    if (list == nullptr) return {};
+    return read_references(path, *list, kind, configured);
+  }
+
+  // A list of ids, each of which must be configured, and none twice.
+  std::vector<ComponentReference> read_references(
+      const std::string& path, const ConfigNode& list, const Kind& kind,
+      const std::vector<ComponentSettings>& configured) {
+    std::vector<ComponentReference> references;
+    if (!list.is_list()) {
+      reader_.add_problem(list.position(), fmt::format("{}: {}: expected a list of ids, found {}",
+                                                       path, kind.section, list.describe()));
+      return references;
+    }
+    for (const ConfigNode& item : list.items()) {
+      if (!item.is_scalar()) {
+        reader_.add_problem(item.position(), fmt::format("{}: {}: expected an id, found {}", path,
+                                                         kind.section, item.describe()));
+        continue;
+      }
+      const std::string& id = item.text();
+      if (std::ranges::find(references, id, &ComponentReference::id) != references.end()) {
+        report_duplicate(path, kind, item);
+        continue;
+      }
+      if (std::ranges::find(configured, id, &ComponentSettings::id) == configured.end()) {
+        report_missing(path, kind, item, configured);
+        continue;
+      }
+      references.push_back({id, item.position()});
+    }
+    return references;
+  }
+
+  // As upstream: a processor would run twice; for the others, naming one again changes nothing.
+  void report_duplicate(const std::string& path, const Kind& kind, const ConfigNode& item) {
+    const std::string message = fmt::format("{}: references {} \"{}\" multiple times; remove one",
+                                            path, kind.singular, item.shown());
+    if (&kind == &processors_) return reader_.add_problem(item.position(), message);
+    warnings_.add(item.position(), message);
+  }
+
+  void report_missing(const std::string& path, const Kind& kind, const ConfigNode& item,
+                      const std::vector<ComponentSettings>& configured) {
+    // Where it is configured with a type that is not known, that has been said already.
+    const ConfigNode* section = reader_.root().find(kind.section);
+    if (section != nullptr && section->find(item.text()) != nullptr) return;
+    std::string advice = fmt::format("add it under {}", kind.section);
+    if (const std::optional<std::string> near = closest_word(item.shown(), ids_of(configured))) {
+      advice = fmt::format("did you mean \"{}\"?", *near);
+    }
+    reader_.add_problem(item.position(),
+                        fmt::format("{}: references {} \"{}\" which is not configured; {}", path,
+                                    kind.singular, item.shown(), advice));
+  }
+
+  ConfigWarnings& warnings_;
+  ConfigReader reader_;
+  const Kind receivers_;
+  const Kind processors_;
+  const Kind exporters_;
+  const Kind extensions_;
+  ServiceSettings settings_;
+};
+
+}  // namespace
+
+Result<ServiceSettings> read_settings(const ConfigNode& root, const Registry& registry,
+                                      ConfigWarnings& warnings) {
+  return SettingsReader(root, registry, warnings).read();
+}
+
+}  // namespace kernspan

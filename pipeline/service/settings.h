@@ -1,0 +1,61 @@
+// The structure of a configuration, before any component has read its own part: which components
+// there are, which pipelines, and what refers to what.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "pipeline/base/error.h"
+#include "pipeline/base/log.h"
+#include "pipeline/component/config_node.h"
+#include "pipeline/component/registry.h"
+
+namespace kernspan {
+
+// One entry of `receivers`, `processors`, `exporters` or `extensions`.
+struct ComponentSettings {
+  std::string id;  // "otlp/backup"
+  std::string type;
+  ConfigPosition position;  // of its key
+  ConfigNode node;
+};
+
+// An id where a pipeline or service::extensions names it.
+struct ComponentReference {
+  std::string id;
+  ConfigPosition position;
+};
+
+struct PipelineSettings {
+  std::string id;  // "traces/local"
+  ConfigPosition position;
+  std::vector<ComponentReference> receivers;
+  std::vector<ComponentReference> processors;
+  std::vector<ComponentReference> exporters;
+};
+
+// Where /metrics is served, and how.
+struct TelemetrySettings {
+  LogLevel log_level = LogLevel::kInfo;
+  bool serve_metrics = true;
+  std::string metrics_endpoint = "localhost:8888";
+  bool total_suffix = false;  // "_total" behind the names of counters
+  ConfigPosition position;    // of service::telemetry::metrics, or of the file
+};
+
+struct ServiceSettings {
+  std::vector<ComponentSettings> receivers;
+  std::vector<ComponentSettings> processors;
+  std::vector<ComponentSettings> exporters;
+  std::vector<ComponentSettings> extensions;
+  std::vector<PipelineSettings> pipelines;
+  std::vector<ComponentReference> used_extensions;  // in their order of start
+  TelemetrySettings telemetry;
+};
+
+// Checks everything that can be checked without asking a component: sections, ids and types,
+// pipelines and their references. The error has one line per problem, each with its position.
+Result<ServiceSettings> read_settings(const ConfigNode& root, const Registry& registry,
+                                      ConfigWarnings& warnings);
+
+}  // namespace kernspan

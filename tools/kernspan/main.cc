@@ -1,0 +1,39 @@
+// kernspan: the command line for people who run the daemons.
+#include <array>
+#include <functional>
+#include <utility>
+#include <vector>
+
+#include "tools/kernspan/command.h"
+#include "tools/kernspan/validate/validate.h"
+
+namespace kernspan::tools {
+namespace {
+
+// Adding a sub-command: its folder, and a row here.
+constexpr std::array kCommands = {
+    Command{"validate", "Check configuration files without starting anything", declare_validate},
+};
+
+int run(int argc, char** argv) {
+  CLI::App app{"Traces of programs that nobody instrumented", "kernspan"};
+  app.set_version_flag("--version", "kernspan " KERNSPAN_VERSION);
+  app.require_subcommand(1);
+  std::vector<std::pair<CLI::App*, std::function<int()>>> commands;
+  for (const Command& command : kCommands) {
+    CLI::App* parser = app.add_subcommand(command.name, command.description);
+    commands.emplace_back(parser, command.declare(*parser));
+  }
+  CLI11_PARSE(app, argc, argv);
+  for (const auto& [parser, execute] : commands) {
+    if (parser->parsed()) return execute();
+  }
+  return 1;
+}
+
+}  // namespace
+}  // namespace kernspan::tools
+
+int main(int argc, char** argv) {
+  return kernspan::tools::run(argc, argv);
+}

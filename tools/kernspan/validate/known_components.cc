@@ -1,0 +1,15 @@
+#include "tools/kernspan/validate/known_components.h"
+
+#include "federation/components.h"
+#include "gateway/components.h"
+
+namespace kernspan::tools {
+
+// A tier's table of components is a row here.
+Registry known_components() {
+  Registry all;
+  for (const auto& tier : {gateway_components, federation_components}) all.add(tier());
+  return all;
+}
+
+}  // namespace kernspan::tools

@@ -1,0 +1,14 @@
+#pragma once
+
+#include <functional>
+
+#include "tools/kernspan/command.h"
+
+namespace kernspan::tools {
+
+// kernspan validate CONFIG...: loads and merges the files, builds every component and the graph as
+// a daemon would, and starts nothing. Exit code 0: a daemon with these components would start from
+// it.
+std::function<int()> declare_validate(CLI::App& app);
+
+}  // namespace kernspan::tools
