@@ -66,8 +66,8 @@ def read_truth(folder, run=""):
         side = Side(record["service"], record["pid"])
         if record.get("client"):
             if f"proxy:{record['id']}" not in by_id:  # nobody logged the other end
-                exchanges[record["path"]] = Exchange(record["path"], record["method"],
-                                                     record["status"], side, None, None)
+                exchanges[record["path"]] = Exchange(
+                    record["path"], record["token"], record["method"], record["status"], side, None, None)
             continue
         # A proxy passes bodies on as they are: behind it, it is the caller, not who the body names.
         through = by_id.get("proxy:" + record["caller"])
@@ -77,7 +77,7 @@ def read_truth(folder, run=""):
         if record["path"] in exchanges:
             raise TruthError(f"{record['path']} was served twice")
         exchanges[record["path"]] = Exchange(
-            record["path"], record["method"], record["status"],
+            record["path"], record["token"], record["method"], record["status"],
             Side(caller["service"], caller["pid"]) if caller else None, side,
             caller["path"] if caller and not caller.get("client") else None)
     return exchanges
@@ -142,14 +142,8 @@ class _Scorer:
         self.by_end = {}        # (path, kind) -> span
         self.flawed = set()     # paths at which something is not as it should be
         self.known_ids = {span.id for span in spans}
-        self.traces = collections.defaultdict(set)  # trace id -> first requests it has spans of
-        self.roots = {path: self._root(path) for path in exchanges}
+        self.traces = collections.defaultdict(set)  # trace id -> tokens of which it has spans
         self._sort(spans)
-
-    def _root(self, path):
-        while self.exchanges[path].parent:
-            path = self.exchanges[path].parent
-        return path
 
     def _sort(self, spans):
         for span in spans:
@@ -157,7 +151,7 @@ class _Scorer:
                 self.score.unrelated_spans[span.service, KIND_NAMES.get(span.kind)] += 1
                 self.traces[span.trace].add(None)
                 continue
-            self.traces[span.trace].add(self.roots[span.path])
+            self.traces[span.trace].add(self.exchanges[span.path].token)
             if self.by_end.setdefault((span.path, span.kind), span) is not span:
                 self.score.extra_spans[span.service, KIND_NAMES.get(span.kind)] += 1
                 self._flaw(span.path, f"{span.path}: more than one span of kind {span.kind}")
@@ -232,16 +226,17 @@ class _Scorer:
         return self.score
 
     def _judge_traces(self):
-        flawed_roots = {self.roots[path] for path in self.flawed}
+        flawed = {self.exchanges[path].token for path in self.flawed}
         traces_of = collections.Counter()
-        for roots in self.traces.values():
-            traces_of.update(root for root in roots if root is not None)
-            if len(roots) > 1:
+        for tokens in self.traces.values():
+            known = tokens - {None}
+            traces_of.update(known)
+            if len(tokens) > 1:
                 self.score.mixed_traces += 1
-                flawed_roots.update(root for root in roots if root is not None)
-        roots = [path for path, exchange in self.exchanges.items() if exchange.parent is None]
-        self.score.requests = len(roots)
-        self.score.complete = sum(traces_of[root] == 1 and root not in flawed_roots for root in roots)
+                flawed |= known
+        requests = {exchange.token for exchange in self.exchanges.values()}
+        self.score.requests = len(requests)
+        self.score.complete = sum(traces_of[token] == 1 and token not in flawed for token in requests)
 
 
 def score(exchanges, spans, untraced=()):
