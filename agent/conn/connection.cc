@@ -68,9 +68,12 @@ void Connection::on_transfer(const ks_transfer_event& event, std::string_view by
 bool Connection::decide_role(const ks_transfer_event& event, std::string_view bytes) {
   if (!(event.flags & KS_HEAD_START)) return false;
   const bool received = event.direction == KS_RECV;
-  // Unless the connection is older than the agent, its first message is a request.
-  const bool is_response = (event.flags & KS_MIDSTREAM) && bytes.starts_with("HTTP/");
-  if (!is_response && !http1::looks_like_start(MessageKind::kRequest, bytes)) return false;
+  bool is_response = false;
+  // The first message of a connection is a request; one that is older than the agent may show either.
+  if (event.flags & KS_MIDSTREAM) {
+    is_response = http1::looks_like_start(MessageKind::kResponse, bytes);
+    if (!is_response && !http1::looks_like_start(MessageKind::kRequest, bytes)) return false;
+  }
   role_ = received == is_response ? Role::kClient : Role::kServer;
   local_ = address_of(event.local_address, event.local_port);
   remote_ = address_of(event.remote_address, event.remote_port);
@@ -88,6 +91,14 @@ void Connection::advance(Stream& stream, http1::MessageSink& sink, const ks_tran
     }
     stream.started = true;
     stream.next_seq = piece_seq;
+    // Of a connection's first response it must be certain that none came before it.
+    const std::size_t certain = event.flags & KS_STREAM_START ? env_.pipelined_max
+                                : event.flags & KS_MIDSTREAM  ? 1
+                                                              : 0;
+    if (&stream == &responses_ && open_.size() > certain) {
+      ++env_.counters.gaps;
+      end_all_partial("stream_gap", env_.counters.partial_gap);
+    }
   }
   const auto ahead = static_cast<std::int32_t>(piece_seq - stream.next_seq);
   if (ahead > 0) {

@@ -77,6 +77,8 @@ enum ks_transfer_flags {
   KS_MORE_PIECES = 1 << 3,
   /* The socket was not followed from its first byte (older than the agent). */
   KS_MIDSTREAM = 1 << 4,
+  /* The transfer begins with the first byte that this connection carried in this direction. */
+  KS_STREAM_START = 1 << 6,
   /* A receive of 0 bytes: the peer has finished sending. transfer_bytes is 0. */
   KS_EOF = 1 << 5,
 };

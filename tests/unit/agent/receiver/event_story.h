@@ -26,6 +26,9 @@ struct StorySocket {
   SocketAddress remote;
   std::uint32_t send_seq = 0;
   std::uint32_t recv_seq = 0;
+  // Where its two streams began.
+  std::uint32_t first_send_seq = 0;
+  std::uint32_t first_recv_seq = 0;
 };
 
 class EventStory {
@@ -49,6 +52,10 @@ class EventStory {
     client.remote = server.local = address(2, server_port);
     client.send_seq = server.recv_seq = static_cast<std::uint32_t>(cookies_ * 1'000'003);
     client.recv_seq = server.send_seq = static_cast<std::uint32_t>(cookies_ * 7'000'001);
+    for (StorySocket* socket : {&client, &server}) {
+      socket->first_send_seq = socket->send_seq;
+      socket->first_recv_seq = socket->recv_seq;
+    }
     return {client, server};
   }
 
@@ -108,6 +115,9 @@ class EventStory {
     event.remote_port = socket.remote.port;
     event.direction = static_cast<ks_u8>(direction);
     event.flags = extra_flags;
+    const std::uint32_t first_seq =
+        direction == KS_SEND ? socket.first_send_seq : socket.first_recv_seq;
+    if (event.tcp_seq == first_seq && !(extra_flags & KS_MIDSTREAM)) event.flags |= KS_STREAM_START;
     return event;
   }
   void transfer(StorySocket& socket, const StoryThread& thread, ks_direction direction,
