@@ -71,7 +71,7 @@ class ConfigReader {
   void integer(std::string_view key, T* value, T min = std::numeric_limits<T>::min(),
                T max = std::numeric_limits<T>::max());
 
-  // One of a few words.
+  // One of a few words; the first of several with one meaning is the one that messages offer.
   template <typename E>
   void choice(std::string_view key, E* value,
               std::initializer_list<std::pair<std::string_view, E>> choices);
@@ -160,12 +160,15 @@ void ConfigReader::choice(std::string_view key, E* value,
   const ConfigNode* node = take_scalar(key, "a string");
   if (node == nullptr) return;
   std::vector<std::string_view> words;
+  E last{};
   for (const auto& [word, meaning] : choices) {
     if (node->text() == word) {
       *value = meaning;
       return;
     }
-    words.push_back(word);
+    const bool is_alias = !words.empty() && meaning == last;
+    if (!is_alias) words.push_back(word);
+    last = meaning;
   }
   bad_choice(key, *node, words);
 }

@@ -10,9 +10,6 @@ namespace kernspan {
 
 Result<std::unique_ptr<Graph>> Graph::build(const ServiceSettings& settings,
                                             const Registry& registry, GraphContext context) {
-  if (Status checked = check_components(settings, registry, context); !checked) {
-    return std::unexpected(checked.error());
-  }
   return GraphBuilder(settings, registry, context).build();
 }
 

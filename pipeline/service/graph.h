@@ -21,7 +21,6 @@ struct GraphContext {
   Metrics& metrics;
   Ledger& ledger;
   const Clock& clock;
-  ConfigWarnings& warnings;
 };
 
 // One thread.

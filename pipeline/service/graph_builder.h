@@ -9,11 +9,6 @@
 
 namespace kernspan {
 
-// Makes and discards every configured component, used or not, to have each check its settings. The
-// error has one line per problem.
-Status check_components(const ServiceSettings& settings, const Registry& registry,
-                        GraphContext context);
-
 // Makes the components that are used and connects them, from the exporters back to the receivers.
 class GraphBuilder {
  public:
@@ -34,7 +29,7 @@ class GraphBuilder {
   const ServiceSettings& settings_;
   const Registry& registry_;
   const GraphContext context_;
-  ConfigWarnings warnings_;  // check_components() has given them already
+  ConfigWarnings warnings_;  // goes nowhere: check_components() has told them already
   std::unique_ptr<Graph> graph_;
   std::map<std::string, StageBooks*> books_;          // by stage name
   std::map<std::string, TracesConsumer*> exporters_;  // by id

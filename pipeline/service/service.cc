@@ -5,9 +5,19 @@
 #include <utility>
 
 #include "pipeline/base/log.h"
+#include "pipeline/service/component_check.h"
 #include "pipeline/service/process_metrics.h"
 
 namespace kernspan {
+namespace {
+
+std::string join_messages(const Status& first, const Status& second) {
+  if (first) return second.error().message;
+  if (second) return first.error().message;
+  return first.error().message + '\n' + second.error().message;
+}
+
+}  // namespace
 
 Status check_config(const std::vector<std::string>& files, const Environment& environment,
                     const Registry& registry, ConfigWarnings& warnings) {
@@ -24,11 +34,13 @@ Result<std::unique_ptr<Service>> Service::create(const std::vector<std::string>&
                                                  ConfigWarnings& warnings) {
   const Result<ConfigNode> root = load_config(files, environment, warnings);
   if (!root) return std::unexpected(root.error());
-  Result<ServiceSettings> settings = read_settings(*root, registry, warnings);
-  if (!settings) return std::unexpected(settings.error());
-  std::unique_ptr<Service> service(new Service(*std::move(settings), clock));
-  Result<std::unique_ptr<Graph>> graph = Graph::build(
-      service->settings_, registry, {service->metrics_, service->ledger_, clock, warnings});
+  ServiceSettings settings;
+  const Status structure = read_settings(*root, registry, warnings, settings);
+  const Status components = check_components(settings, registry, clock, warnings);
+  if (!structure || !components) return permanent(join_messages(structure, components));
+  std::unique_ptr<Service> service(new Service(std::move(settings), clock));
+  Result<std::unique_ptr<Graph>> graph =
+      Graph::build(service->settings_, registry, {service->metrics_, service->ledger_, clock});
   if (!graph) return std::unexpected(graph.error());
   service->graph_ = *std::move(graph);
   return service;

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <array>
 #include <optional>
+#include <set>
 #include <string_view>
 #include <utility>
 
@@ -51,15 +52,17 @@ std::vector<std::string> ids_of(const std::vector<ComponentSettings>& components
 // Reads the configuration from top to bottom and collects what is wrong with it.
 class SettingsReader {
  public:
-  SettingsReader(const ConfigNode& root, const Registry& registry, ConfigWarnings& warnings)
+  SettingsReader(const ConfigNode& root, const Registry& registry, ConfigWarnings& warnings,
+                 ServiceSettings& settings)
       : warnings_(warnings),
+        settings_(settings),
         reader_(root, warnings),
         receivers_(kind_of("receiver", "receivers", registry.receivers)),
         processors_(kind_of("processor", "processors", registry.processors)),
         exporters_(kind_of("exporter", "exporters", registry.exporters)),
         extensions_(kind_of("extension", "extensions", registry.extensions)) {}
 
-  Result<ServiceSettings> read() {
+  Status read() {
     settings_.receivers = read_components(receivers_);
     settings_.processors = read_components(processors_);
     settings_.exporters = read_components(exporters_);
@@ -68,11 +71,39 @@ class SettingsReader {
     if (settings_.exporters.empty()) report_none(exporters_);
     refuse_connectors();
     read_service(reader_.section("service"));
-    if (Status read = reader_.finish(); !read) return std::unexpected(read.error());
-    return std::move(settings_);
+    Status read = reader_.finish();
+    if (read) warn_of_unused();
+    return read;
   }
 
  private:
+  void warn_of_unused() {
+    std::set<std::string> used;
+    const auto note = [&used](const Kind& kind, const std::vector<ComponentReference>& list) {
+      for (const ComponentReference& reference : list) {
+        used.insert(fmt::format("{}::{}", kind.section, reference.id));
+      }
+    };
+    note(extensions_, settings_.used_extensions);
+    for (const PipelineSettings& pipeline : settings_.pipelines) {
+      note(receivers_, pipeline.receivers);
+      note(processors_, pipeline.processors);
+      note(exporters_, pipeline.exporters);
+    }
+    const auto warn = [this, &used](const Kind& kind, const auto& components) {
+      for (const ComponentSettings& component : components) {
+        const std::string path = fmt::format("{}::{}", kind.section, component.id);
+        if (used.contains(path)) continue;
+        warnings_.add(component.position,
+                      path + ": is configured, but nothing under service uses it");
+      }
+    };
+    warn(receivers_, settings_.receivers);
+    warn(processors_, settings_.processors);
+    warn(exporters_, settings_.exporters);
+    warn(extensions_, settings_.extensions);
+  }
+
   void report_none(const Kind& kind) {
     const ConfigNode* section = reader_.root().find(kind.section);
     if (section != nullptr && section->is_map() && !section->entries().empty()) return;
@@ -244,19 +275,19 @@ class SettingsReader {
   }
 
   ConfigWarnings& warnings_;
+  ServiceSettings& settings_;
   ConfigReader reader_;
   const Kind receivers_;
   const Kind processors_;
   const Kind exporters_;
   const Kind extensions_;
-  ServiceSettings settings_;
 };
 
 }  // namespace
 
-Result<ServiceSettings> read_settings(const ConfigNode& root, const Registry& registry,
-                                      ConfigWarnings& warnings) {
-  return SettingsReader(root, registry, warnings).read();
+Status read_settings(const ConfigNode& root, const Registry& registry, ConfigWarnings& warnings,
+                     ServiceSettings& settings) {
+  return SettingsReader(root, registry, warnings, settings).read();
 }
 
 }  // namespace kernspan

@@ -53,9 +53,10 @@ struct ServiceSettings {
   TelemetrySettings telemetry;
 };
 
-// Checks everything that can be checked without asking a component: sections, ids and types,
-// pipelines and their references. The error has one line per problem, each with its position.
-Result<ServiceSettings> read_settings(const ConfigNode& root, const Registry& registry,
-                                      ConfigWarnings& warnings);
+// Fills `settings` and checks everything that can be checked without asking a component: sections,
+// ids and types, pipelines and their references. The error has one line per problem, each with its
+// position; `settings` then holds what could be read.
+[[nodiscard]] Status read_settings(const ConfigNode& root, const Registry& registry,
+                                   ConfigWarnings& warnings, ServiceSettings& settings);
 
 }  // namespace kernspan
