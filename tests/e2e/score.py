@@ -30,8 +30,8 @@ from otlp_lines import CLIENT, SERVER, read_spans
 Side = collections.namedtuple("Side", "service pid")
 # One request on one connection. `client` is None when the caller kept no record (then nothing is said
 # about the parent); `server` when the callee kept none; `parent` is the path of the request for which the
-# call was made, None for the first one.
-Exchange = collections.namedtuple("Exchange", "path method status client server parent")
+# call was made, None for the first one; `token` is the same in everything behind one request.
+Exchange = collections.namedtuple("Exchange", "path token method status client server parent")
 KIND_NAMES = {SERVER: "server", CLIENT: "client"}
 
 
