@@ -18,10 +18,11 @@ struct HostPaths {
   std::string machine_id = "/etc/machine-id";
   std::string os_release = "/etc/os-release";
   std::string boot_id = "/proc/sys/kernel/random/boot_id";
-  std::string name;  // empty: ask the kernel (a container's own name unless it shares the node's)
+  std::string name =
+      {};  // empty: ask the kernel (a container's own name unless it shares the node's)
 };
 
 // What cannot be read stays empty.
-HostInfo read_host_info(const HostPaths& paths);
+HostInfo read_host_info(const HostPaths& paths = {});
 
 }  // namespace kernspan::process
