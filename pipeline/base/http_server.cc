@@ -1,116 +1,192 @@
 #include "pipeline/base/http_server.h"
 
-#include <civetweb.h>
 #include <fmt/format.h>
 
-#include <array>
-#include <mutex>
+#include <algorithm>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/ip/v6_only.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/beast/core.hpp>
+#include <boost/beast/http.hpp>
+#include <boost/beast/version.hpp>
+#include <chrono>
+#include <memory>
+#include <thread>
 #include <utility>
+#include <vector>
 
 #include "pipeline/base/log.h"
 
 namespace kernspan {
 namespace {
 
-// Keeps a probe that hangs from holding one of the two threads.
-constexpr const char* kRequestTimeoutMs = "5000";
+namespace asio = boost::asio;
+namespace beast = boost::beast;
+namespace http = boost::beast::http;
+using asio::ip::tcp;
+using boost::system::error_code;
+using Handlers = std::map<std::string, HttpServer::Handler>;
 
-const char* reason_of(int status) {
-  switch (status) {
-    case 200:
-      return "OK";
-    case 404:
-      return "Not Found";
-    case 405:
-      return "Method Not Allowed";
-    default:
-      return "Service Unavailable";
+// Scrapers and probes come one by one; more at once means that something else is talking to us.
+constexpr int kMostConnections = 32;
+constexpr std::size_t kLargestHeadBytes = 8192;
+constexpr auto kRequestTimeout = std::chrono::seconds(5);
+constexpr auto kPauseAfterFailedAccept = std::chrono::milliseconds(100);
+
+HttpResponse respond(const Handlers& handlers, http::verb method, std::string_view target) {
+  if (method != http::verb::get && method != http::verb::head) {
+    return {.status = 405, .body = "GET or HEAD only\n"};
   }
+  const auto handler = handlers.find(std::string(target.substr(0, target.find('?'))));
+  if (handler == handlers.end()) return {.status = 404, .body = "not here\n"};
+  return handler->second();
 }
 
-int log_civetweb_message(const mg_connection*, const char* message) {
-  log_debug("http server: {}", message);
-  return 1;  // handled: civetweb writes nothing itself
-}
-
-class CivetwebServer final : public HttpServer {
+// One request and its answer; keeps itself alive through the pending operation.
+class Connection : public std::enable_shared_from_this<Connection> {
  public:
-  explicit CivetwebServer(std::map<std::string, Handler> handlers)
-      : handlers_(std::move(handlers)) {}
-  ~CivetwebServer() override {
-    if (context_ != nullptr) mg_stop(context_);
+  Connection(tcp::socket socket, const Handlers& handlers, int& open)
+      : stream_(std::move(socket)), handlers_(handlers), open_(open) {
+    ++open_;
+    parser_.header_limit(kLargestHeadBytes);
+  }
+  Connection(const Connection&) = delete;
+  Connection& operator=(const Connection&) = delete;
+  ~Connection() { --open_; }
+
+  void run() {
+    stream_.expires_after(kRequestTimeout);
+    http::async_read_header(stream_, buffer_, parser_,
+                            [self = shared_from_this()](error_code error, std::size_t) {
+                              if (!error) self->answer();
+                            });
+  }
+
+ private:
+  void answer() {
+    const beast::string_view target = parser_.get().target();
+    HttpResponse made = respond(handlers_, parser_.get().method(), {target.data(), target.size()});
+    response_.version(11);
+    response_.result(static_cast<unsigned>(made.status));
+    response_.set(http::field::content_type, made.content_type);
+    response_.content_length(made.body.size());
+    response_.keep_alive(false);
+    if (parser_.get().method() != http::verb::head) response_.body() = std::move(made.body);
+    http::async_write(stream_, response_, [self = shared_from_this()](error_code, std::size_t) {
+      error_code ignored;
+      self->stream_.socket().shutdown(tcp::socket::shutdown_send, ignored);
+    });
+  }
+
+  beast::tcp_stream stream_;
+  const Handlers& handlers_;
+  int& open_;
+  beast::flat_buffer buffer_{kLargestHeadBytes};
+  http::request_parser<http::empty_body> parser_;
+  http::response<http::string_body> response_;
+};
+
+class AsioServer final : public HttpServer {
+ public:
+  explicit AsioServer(Handlers handlers) : handlers_(std::move(handlers)) {}
+
+  ~AsioServer() override {
+    context_.stop();
+    if (thread_.joinable()) thread_.join();
   }
 
   Status start(std::string_view endpoint) {
-    static std::once_flag initialized;
-    std::call_once(initialized, [] { mg_init_library(0); });
-    std::string port(endpoint);
-    // An empty host means every interface; "+port" is civetweb's word for both address families.
-    if (port.starts_with(':')) port[0] = '+';
-    std::array options = {"listening_ports",
-                          port.c_str(),
-                          "num_threads",
-                          "2",
-                          "request_timeout_ms",
-                          kRequestTimeoutMs,
-                          "enable_keep_alive",
-                          "no",
-                          static_cast<const char*>(nullptr)};
-    mg_callbacks callbacks{};
-    callbacks.log_message = log_civetweb_message;
-    std::array<char, 256> message{};
-    mg_init_data init{&callbacks, this, options.data()};
-    mg_error_data error{};
-    error.text = message.data();
-    error.text_buffer_size = message.size();
-    context_ = mg_start2(&init, &error);
-    if (context_ == nullptr) {
+    if (const error_code error = open(endpoint)) {
       return permanent(
           fmt::format("cannot listen on {}: {}; is the port in use, and the host one "
                       "of this machine?",
-                      endpoint, message.data()));
+                      endpoint, error.message()));
     }
-    mg_set_request_handler(context_, "**", &CivetwebServer::handle, this);
-    std::array<mg_server_port, 2> ports{};
-    if (mg_get_server_ports(context_, static_cast<int>(ports.size()), ports.data()) > 0) {
-      port_ = static_cast<std::uint16_t>(ports[0].port);
-    }
+    error_code ignored;
+    port_ = acceptor_.local_endpoint(ignored).port();
+    accept();
+    thread_ = std::thread([this] { context_.run(); });
     return {};
   }
 
   std::uint16_t port() const override { return port_; }
 
  private:
-  static int handle(mg_connection* connection, void* self) {
-    const mg_request_info* request = mg_get_request_info(connection);
-    const std::string_view method = request->request_method;
-    const HttpResponse response =
-        static_cast<CivetwebServer*>(self)->respond(method, request->local_uri);
-    const std::string head = fmt::format(
-        "HTTP/1.1 {} {}\r\nContent-Type: {}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n",
-        response.status, reason_of(response.status), response.content_type, response.body.size());
-    mg_write(connection, head.data(), head.size());
-    if (method != "HEAD") mg_write(connection, response.body.data(), response.body.size());
-    return response.status;
+  error_code open(std::string_view endpoint) {
+    const std::size_t colon = endpoint.rfind(':');
+    if (colon == std::string_view::npos) return asio::error::invalid_argument;
+    std::string host(endpoint.substr(0, colon));
+    if (host.starts_with('[') && host.ends_with(']')) host = host.substr(1, host.size() - 2);
+    const std::string port(endpoint.substr(colon + 1));
+    tcp::resolver resolver(context_);
+    error_code error;
+    const auto found = resolver.resolve(host, port, tcp::resolver::passive, error);
+    if (error) return error;
+    // The first address that works. Every interface: IPv6, which then takes IPv4 as well. A name:
+    // IPv4 first, as in the collector.
+    std::vector<tcp::endpoint> addresses(found.begin(), found.end());
+    const bool wants_v6_first = host.empty();
+    std::ranges::stable_partition(addresses, [wants_v6_first](const tcp::endpoint& address) {
+      return address.address().is_v6() == wants_v6_first;
+    });
+    error = asio::error::host_not_found;
+    for (const tcp::endpoint& address : addresses) {
+      error = open(address, wants_v6_first);
+      if (!error) break;
+    }
+    return error;
   }
 
-  HttpResponse respond(std::string_view method, const char* path) const {
-    if (method != "GET" && method != "HEAD") return {.status = 405, .body = "GET or HEAD only\n"};
-    const auto handler = path == nullptr ? handlers_.end() : handlers_.find(path);
-    if (handler == handlers_.end()) return {.status = 404, .body = "not here\n"};
-    return handler->second();
+  error_code open(const tcp::endpoint& address, bool both_families) {
+    error_code error;
+    error_code ignored;
+    acceptor_.close(ignored);
+    if (acceptor_.open(address.protocol(), error)) return error;
+    acceptor_.set_option(tcp::acceptor::reuse_address(true), ignored);
+    if (address.address().is_v6()) {
+      acceptor_.set_option(asio::ip::v6_only(!both_families), ignored);
+    }
+    if (acceptor_.bind(address, error)) return error;
+    acceptor_.listen(kMostConnections, error);
+    return error;
   }
 
-  const std::map<std::string, Handler> handlers_;
-  mg_context* context_ = nullptr;
+  void accept() {
+    acceptor_.async_accept([this](error_code error, tcp::socket socket) {
+      if (error) return pause();
+      if (open_ < kMostConnections) {
+        std::make_shared<Connection>(std::move(socket), handlers_, open_)->run();
+      } else {
+        KERNSPAN_LOG_LIMITED(kWarn, "http server: more than {} connections at port {}, closing one",
+                             kMostConnections, port_);
+      }
+      accept();
+    });
+  }
+
+  // Out of file descriptors, most likely: accepting again at once would spin.
+  void pause() {
+    pause_.expires_after(kPauseAfterFailedAccept);
+    pause_.async_wait([this](error_code error) {
+      if (!error) accept();
+    });
+  }
+
+  const Handlers handlers_;
+  int open_ = 0;  // connections; touched by the server's thread only
   std::uint16_t port_ = 0;
+  asio::io_context context_{1};  // its pending operations own connections, which use what is above
+  tcp::acceptor acceptor_{context_};
+  asio::steady_timer pause_{context_};
+  std::thread thread_;
 };
 
 }  // namespace
 
 Result<std::unique_ptr<HttpServer>> HttpServer::listen(std::string_view endpoint,
                                                        std::map<std::string, Handler> handlers) {
-  auto server = std::make_unique<CivetwebServer>(std::move(handlers));
+  auto server = std::make_unique<AsioServer>(std::move(handlers));
   if (Status started = server->start(endpoint); !started) return std::unexpected(started.error());
   return server;
 }

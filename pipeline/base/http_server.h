@@ -21,11 +21,11 @@ struct HttpResponse {
 
 class HttpServer {
  public:
-  // Called from the server's threads, two at a time at most.
+  // Called from the server's thread, one at a time; must not take long.
   using Handler = std::function<HttpResponse()>;
 
   // Listens on "host:port" (port 0: any free one) and serves the handlers by exact path until it is
-  // destroyed, which waits for requests in progress.
+  // destroyed, which waits for a handler in progress.
   static Result<std::unique_ptr<HttpServer>> listen(std::string_view endpoint,
                                                     std::map<std::string, Handler> handlers);
   virtual ~HttpServer() = default;
