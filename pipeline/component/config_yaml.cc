@@ -35,7 +35,7 @@ class Converter {
         reference_(reference),
         shown_(std::move(shown)) {}
 
-  // `fallback` is where an empty value stands, which has no mark of its own: its key.
+  // `fallback` is where an empty value stands: its key. Its own mark is that of the next token.
   ConfigNode convert(const YAML::Node& yaml, const ConfigPosition& fallback, int depth = 0) {
     const ConfigPosition position = position_of(yaml, fallback);
     if (++nodes_ > kMostNodes || depth > kDeepestNesting) {
@@ -68,7 +68,7 @@ class Converter {
   ConfigPosition position_of(const YAML::Node& yaml, const ConfigPosition& fallback) const {
     if (reference_.file) return reference_;
     const YAML::Mark mark = yaml.Mark();
-    if (mark.is_null()) return fallback;
+    if (mark.is_null() || yaml.IsNull()) return fallback;
     return {file_, mark.line + 1, mark.column + 1};
   }
 
