@@ -33,18 +33,30 @@
   /* Transfers with more buffer segments or message starts than the hook walks. */            \
   X(KS_COUNT_TOO_MANY_SEGMENTS, "too_many_segments")                                          \
   X(KS_COUNT_TOO_MANY_PIECES, "too_many_pieces")                                              \
+  /* Transfers before which bytes went by unseen, as their sequence numbers say. */           \
+  X(KS_COUNT_SEQUENCE_GAP, "sequence_gap")                                                    \
   /* Sockets that showed no known protocol: given up for good. */                             \
   X(KS_COUNT_GIVEN_UP, "socket_given_up")                                                     \
   /* Sockets of processes that are not to be traced. */                                       \
   X(KS_COUNT_IGNORED, "process_ignored")                                                      \
   /* No memory for a socket's state. */                                                       \
-  X(KS_COUNT_NO_STORAGE, "no_socket_storage")
+  X(KS_COUNT_NO_STORAGE, "no_socket_storage")                                                 \
+  /* Runs that the kernel left out as a hook was hit while it ran on the same CPU; the kernel   \
+   * counts these for each program, user space adds them up. */                                \
+  X(KS_COUNT_RUN_MISSED, "run_missed")                                                        \
+  /* Optional hooks that could not be attached; counted by user space. */                      \
+  X(KS_COUNT_ATTACH_MISSED, "attach_missed")
 
 enum ks_counter {
 #define KS_COUNTER_ENUM(enumerator, name) enumerator,
   KS_COUNTERS(KS_COUNTER_ENUM)
 #undef KS_COUNTER_ENUM
       KS_COUNTER_COUNT
+};
+
+/* Counters per row of the `counters` map, one row per CPU: four cache lines. */
+enum {
+  KS_CPU_COUNTERS_MAX = 32,
 };
 
 #endif

@@ -1,0 +1,8 @@
+// The kernel side's ABI as C++ sees it, with the layout rules of both sides switched on.
+#pragma once
+
+#pragma GCC diagnostic push
+#pragma GCC diagnostic error "-Wpadded"
+#include "bpf/abi/counters.h"
+#include "bpf/abi/events.h"
+#pragma GCC diagnostic pop

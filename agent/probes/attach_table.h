@@ -1,0 +1,57 @@
+// What is attached, as data: groups of hooks, each with its variants, best first. capture.cc tries
+// them in this order; a new hook is a row here and a program in bpf/.
+#pragma once
+
+#include <array>
+#include <span>
+#include <string_view>
+
+namespace kernspan::probes {
+
+struct Variant {
+  std::string_view name;
+  std::span<const char* const> programs;  // of bpf/capture.bpf.c; all of them or none
+  std::string_view needs;                 // for people
+};
+
+struct Group {
+  std::string_view name;
+  std::string_view purpose;
+  bool is_required;
+  std::span<const Variant> variants;
+};
+
+namespace attach_table {
+
+inline constexpr std::array kTracepointTransfer = {"tp_send", "tp_recv"};
+inline constexpr std::array kFexitTransferSendpage = {"fexit_send", "fexit_recv", "fexit_sendpage"};
+inline constexpr std::array kFexitTransfer = {"fexit_send", "fexit_recv"};
+inline constexpr std::array kTransfer = {
+    Variant{"tracepoint", kTracepointTransfer,
+            "tracepoints sock_send_length and sock_recv_length (kernel 6.3)"},
+    // Until kernel 6.5 sendfile does not pass tcp_sendmsg.
+    Variant{"fexit_sendpage", kFexitTransferSendpage,
+            "fexit on tcp_sendmsg, tcp_recvmsg and tcp_sendpage (no lockdown)"},
+    Variant{"fexit", kFexitTransfer, "fexit on tcp_sendmsg and tcp_recvmsg (no lockdown)"},
+};
+
+inline constexpr std::array kTracepointState = {"tp_state"};
+inline constexpr std::array kConnection = {
+    Variant{"tracepoint", kTracepointState, "tracepoint inet_sock_set_state"},
+};
+
+inline constexpr std::array kTracepointProcess = {"tp_exec", "tp_fork", "tp_exit"};
+inline constexpr std::array kProcess = {
+    Variant{"tracepoint", kTracepointProcess,
+            "tracepoints sched_process_exec, sched_process_fork and sched_process_exit"},
+};
+
+}  // namespace attach_table
+
+inline constexpr std::array kAttachTable = {
+    Group{"transfer", "the heads of messages", true, attach_table::kTransfer},
+    Group{"connection", "connects and closes", false, attach_table::kConnection},
+    Group{"process", "starts and ends of programs", false, attach_table::kProcess},
+};
+
+}  // namespace kernspan::probes

@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0
+ *
+ * The capture programs: entries that unpack arguments, nothing else. agent/probes/attach_table.h
+ * says which of them belong together and which are tried first; none is loaded unless asked for.
+ */
+#include "vmlinux.h"
+
+#include <bpf/bpf_helpers.h>
+#include <bpf/bpf_tracing.h>
+
+#include "bpf/lifecycle.bpf.h"
+
+char LICENSE[] SEC("license") = "Dual BSD/GPL";
+
+/* Kernel 6.3 and later (6e6eda44b939 "sock: add tracepoint for send recv length"). */
+SEC("?tp_btf/sock_send_length")
+int BPF_PROG(tp_send, struct sock* sk, int ret, int flags) {
+  on_transfer(sk, ret, 0, KS_SEND, KS_SLOT_SEND);
+  return 0;
+}
+
+SEC("?tp_btf/sock_recv_length")
+int BPF_PROG(tp_recv, struct sock* sk, int ret, int flags) {
+  on_transfer(sk, ret, flags, KS_RECV, KS_SLOT_RECV);
+  return 0;
+}
+
+SEC("?fexit/tcp_sendmsg")
+int BPF_PROG(fexit_send, struct sock* sk, struct msghdr* message, unsigned long size, int ret) {
+  on_transfer(sk, ret, 0, KS_SEND, KS_SLOT_SEND);
+  return 0;
+}
+
+SEC("?fexit/tcp_recvmsg")
+int BPF_PROG(fexit_recv, struct sock* sk, struct msghdr* message, unsigned long size, int flags,
+             int* address_bytes, int ret) {
+  on_transfer(sk, ret, flags, KS_RECV, KS_SLOT_RECV);
+  return 0;
+}
+
+/* sendfile before kernel 6.5 (dc97391e6610 "sock: Remove ->sendpage*() in favour of
+ * MSG_SPLICE_PAGES"). */
+SEC("?fexit/tcp_sendpage")
+int BPF_PROG(fexit_sendpage, struct sock* sk, struct page* page, int offset, unsigned long size,
+             int flags, int ret) {
+  on_transfer(sk, ret, 0, KS_SEND, KS_SLOT_SENDPAGE);
+  return 0;
+}
+
+SEC("?tp_btf/inet_sock_set_state")
+int BPF_PROG(tp_state, struct sock* sk, int old_state, int new_state) {
+  on_state(sk, old_state, new_state);
+  return 0;
+}
+
+SEC("?tp_btf/sched_process_exec")
+int BPF_PROG(tp_exec, struct task_struct* task, int old_pid, struct linux_binprm* program) {
+  on_exec(task);
+  return 0;
+}
+
+SEC("?tp_btf/sched_process_fork")
+int BPF_PROG(tp_fork, struct task_struct* parent, struct task_struct* child) {
+  on_fork(parent, child);
+  return 0;
+}
+
+SEC("?tp_btf/sched_process_exit")
+int BPF_PROG(tp_exit, struct task_struct* task) {
+  on_exit(task);
+  return 0;
+}

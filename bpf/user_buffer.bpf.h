@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0
+ *
+ * Which user memory a transfer was copied from or to: the registers of the system call in progress
+ * say it, so that no hook on the call's entry is needed.
+ */
+#ifndef KERNSPAN_BPF_USER_BUFFER_BPF_H
+#define KERNSPAN_BPF_USER_BUFFER_BPF_H
+
+#include "bpf/maps.bpf.h"
+
+/* arch/x86/include/generated/uapi/asm/unistd_64.h */
+enum ks_syscall {
+  KS_SYS_READ = 0,
+  KS_SYS_WRITE = 1,
+  KS_SYS_READV = 19,
+  KS_SYS_WRITEV = 20,
+  KS_SYS_SENDFILE = 40,
+  KS_SYS_SENDTO = 44,
+  KS_SYS_RECVFROM = 45,
+  KS_SYS_SENDMSG = 46,
+  KS_SYS_RECVMSG = 47,
+  KS_SYS_SPLICE = 275,
+  KS_SYS_PREADV = 295,
+  KS_SYS_PWRITEV = 296,
+  KS_SYS_RECVMMSG = 299,
+  KS_SYS_SENDMMSG = 307,
+  KS_SYS_PREADV2 = 327,
+  KS_SYS_PWRITEV2 = 328,
+  KS_SYS_IO_URING_ENTER = 426,
+};
+
+enum {
+  KS_PF_IO_WORKER = 0x00000010, /* linux/sched.h */
+  KS_PF_KTHREAD = 0x00200000,
+  KS_TS_COMPAT = 0x0002, /* asm/thread_info.h: in a 32-bit system call */
+  KS_ENOSYS = 38,
+};
+
+/* struct user_msghdr and struct mmsghdr in units of 8 bytes. */
+enum {
+  KS_MSGHDR_IOV = 2,
+  KS_MSGHDR_IOV_COUNT = 3,
+  KS_MSGHDR_WORDS = 4,
+  KS_MMSGHDR_LENGTH = 7,
+  KS_MMSGHDR_WORDS = 8,
+};
+
+static __always_inline int ks_read_segments(struct ks_source* source, ks_u64 array, ks_u64 count) {
+  source->is_cut = count > KS_SEGMENTS_MAX;
+  if (count > KS_SEGMENTS_MAX) count = KS_SEGMENTS_MAX;
+  if (count == 0) return KS_COUNT_NO_BUFFER_SYSCALL;
+  source->segment_count = count;
+  if (bpf_probe_read_user(source->segments, count * sizeof(struct ks_segment), (void*)array))
+    return KS_COUNT_READ_FAILED;
+  return -1;
+}
+
+/* Fills `source`, or returns the counter (enum ks_counter) of the reason why that cannot be; -1:
+ * found. */
+static __always_inline int ks_find_source(struct ks_source* source, struct task_struct* task) {
+  source->segment_count = 0;
+  source->is_cut = 0;
+  const unsigned int flags = task->flags;
+  if (flags & KS_PF_KTHREAD) return KS_COUNT_NO_BUFFER_KERNEL;
+  if (flags & KS_PF_IO_WORKER) return KS_COUNT_NO_BUFFER_IO_URING;
+  if (task->thread_info.status & KS_TS_COMPAT) return KS_COUNT_NO_BUFFER_SYSCALL;
+  const struct pt_regs* regs = (const struct pt_regs*)bpf_task_pt_regs(task);
+  if (!regs) return KS_COUNT_NO_BUFFER_SYSCALL;
+  /* The kernel enters every system call with ax = -ENOSYS and sets it when the call is done:
+   * anything else means that io_uring finishes its work (task_work) on the way out of some other
+   * call, whose arguments are not ours. */
+  if ((long)regs->ax != -KS_ENOSYS) return KS_COUNT_NO_BUFFER_IO_URING;
+
+  switch (regs->orig_ax) {
+    case KS_SYS_READ:
+    case KS_SYS_WRITE:
+    case KS_SYS_SENDTO:
+    case KS_SYS_RECVFROM:
+      source->base = regs->si;
+      return -1;
+    case KS_SYS_READV:
+    case KS_SYS_WRITEV:
+    case KS_SYS_PREADV:
+    case KS_SYS_PWRITEV:
+    case KS_SYS_PREADV2:
+    case KS_SYS_PWRITEV2:
+      return ks_read_segments(source, regs->si, regs->dx);
+    case KS_SYS_SENDMSG:
+    case KS_SYS_RECVMSG:
+      if (bpf_probe_read_user(source->message, KS_MSGHDR_WORDS * 8, (void*)regs->si))
+        return KS_COUNT_READ_FAILED;
+      return ks_read_segments(source, source->message[KS_MSGHDR_IOV],
+                              source->message[KS_MSGHDR_IOV_COUNT]);
+    case KS_SYS_SENDMMSG:
+    case KS_SYS_RECVMMSG:
+      if (bpf_probe_read_user(source->message, KS_MMSGHDR_WORDS * 8, (void*)regs->si))
+        return KS_COUNT_READ_FAILED;
+      /* The kernel writes msg_len when a message is done: the first one's is set, so this is a
+       * later one. (Or the caller left an old value there: then the first is counted as a later
+       * one.) */
+      if ((ks_u32)source->message[KS_MMSGHDR_LENGTH] != 0) return KS_COUNT_NO_BUFFER_MMSG_LATER;
+      return ks_read_segments(source, source->message[KS_MSGHDR_IOV],
+                              source->message[KS_MSGHDR_IOV_COUNT]);
+    case KS_SYS_SENDFILE:
+    case KS_SYS_SPLICE:
+      return KS_COUNT_NO_BUFFER_SENDFILE;
+    case KS_SYS_IO_URING_ENTER:
+      return KS_COUNT_NO_BUFFER_IO_URING;
+    default:
+      return KS_COUNT_NO_BUFFER_SYSCALL;
+  }
+}
+
+/* Copies `bytes` (at most KS_CAPTURE_BYTES_MAX) bytes of the transfer, from `offset` on, to the
+ * window's position `at` (a constant, at most KS_DATA). Returns how many it could. */
+static __noinline ks_u32 ks_copy_user(struct ks_scratch* work, ks_u32 at, ks_u32 offset,
+                                      ks_u32 bytes) {
+  if (bytes > KS_CAPTURE_BYTES_MAX) bytes = KS_CAPTURE_BYTES_MAX;
+  if (work->source.segment_count == 0) {
+    if (bpf_probe_read_user(work->window + at, bytes, (void*)(work->source.base + offset)))
+      return 0;
+    return bytes;
+  }
+  ks_u64 skip = offset;
+  ks_u32 done = 0;
+  for (ks_u32 i = 0; i < KS_SEGMENTS_MAX; i++) {
+    if (i >= work->source.segment_count || done >= bytes) break;
+    const ks_u64 base = work->source.segments[i].base;
+    const ks_u64 length = work->source.segments[i].bytes;
+    if (skip >= length) {
+      skip -= length;
+      continue;
+    }
+    ks_u64 count = length - skip;
+    if (count > bytes - done) count = bytes - done;
+    /* The verifier does not relate count to done: bound each alone, out of the compiler's sight
+     * ("R2 unbounded memory access"). */
+    asm volatile("" : "+r"(count));
+    if (count > KS_CAPTURE_BYTES_MAX) break;
+    if (bpf_probe_read_user(work->window + at + (done & (KS_CAPTURE_BYTES_MAX - 1)), count,
+                            (void*)(base + skip)))
+      break;
+    done += count;
+    skip = 0;
+  }
+  return done;
+}
+
+#endif
