@@ -1,0 +1,283 @@
+#include "pipeline/exporters/sender/queued_sender.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <limits>
+#include <random>
+#include <utility>
+
+#include "pipeline/base/log.h"
+
+namespace kernspan {
+namespace {
+
+using std::chrono::nanoseconds;
+
+// A caller that waits for room may hold a network call and a thread of a receiver: it is sent away
+// after the time that callers commonly allow.
+constexpr std::chrono::seconds kMaxBlock{5};
+
+Random system_random() {
+  return [engine = std::mt19937_64(std::random_device{}())]() mutable {
+    return std::uniform_real_distribution<double>(0, 1)(engine);
+  };
+}
+
+// Without a queue every caller's batch is under way at once: there are only as many as callers.
+QueueSettings effective(QueueSettings queue) {
+  if (!queue.enabled) {
+    queue.num_consumers = std::numeric_limits<std::uint32_t>::max();
+    queue.queue_size = std::numeric_limits<std::uint64_t>::max();
+  }
+  return queue;
+}
+
+}  // namespace
+
+QueuedSender::QueuedSender(const ComponentContext& context, const SenderSettings& settings,
+                           std::unique_ptr<Transport> transport)
+    : path_(context.path),
+      settings_{
+          .timeout = settings.timeout, .retry = settings.retry, .queue = effective(settings.queue)},
+      callers_wait_(!settings.queue.enabled || settings.queue.wait_for_result),
+      transport_(std::move(transport)),
+      clock_(context.clock),
+      books_(context.books),
+      dropped_rejected_(books_.dropped("rejected_by_peer")),
+      dropped_permanent_(books_.dropped("permanent_error")),
+      dropped_retries_(books_.dropped("retries_exhausted")),
+      dropped_shutdown_(books_.dropped("shutdown")),
+      sent_spans_(context.metrics.counter(
+          "otelcol_exporter_sent_spans",
+          "Spans in requests that the peer took, rejected ones among them included.",
+          {{"exporter", context.id}})),
+      send_failed_spans_(context.metrics.counter("otelcol_exporter_send_failed_spans",
+                                                 "Spans dropped because sending failed for good.",
+                                                 {{"exporter", context.id}})),
+      enqueue_failed_spans_(context.metrics.counter(
+          "otelcol_exporter_enqueue_failed_spans",
+          "Spans refused because the sending queue was full.", {{"exporter", context.id}})),
+      rejected_spans_(context.metrics.counter(
+          "kernspan_exporter_rejected_spans",
+          "Spans that the peer rejected in requests it took (partial success).",
+          {{"exporter", context.id}})),
+      retries_(context.metrics.counter("kernspan_exporter_retries",
+                                       "Attempts that failed and were tried again.",
+                                       {{"exporter", context.id}})),
+      queue_size_(context.metrics.gauge("otelcol_exporter_queue_size",
+                                        "What the sending queue holds, in the unit of its sizer.",
+                                        {{"exporter", context.id}})),
+      in_flight_requests_(context.metrics.gauge("otelcol_exporter_in_flight_requests",
+                                                "Requests that wait for the peer's answer.",
+                                                {{"exporter", context.id}})),
+      plan_(settings_.queue, settings_.retry, system_random()) {
+  if (settings.queue.enabled) {
+    context.metrics
+        .gauge("otelcol_exporter_queue_capacity",
+               "What the sending queue can hold, in the unit of its sizer.",
+               {{"exporter", context.id}})
+        .set(static_cast<double>(settings.queue.queue_size));
+  }
+}
+
+QueuedSender::~QueuedSender() {
+  stop(SteadyClock::now());
+}
+
+nanoseconds QueuedSender::now() const {
+  return nanoseconds(static_cast<nanoseconds::rep>(clock_.monotonic_ns()));
+}
+
+Status QueuedSender::start() {
+  if (Status started = transport_->start(); !started) return started;
+  const std::scoped_lock lock(mutex_);
+  state_ = State::kRunning;
+  thread_ = std::thread([this] { run(); });
+  return {};
+}
+
+void QueuedSender::stop(SteadyClock::time_point deadline) {
+  {
+    const std::scoped_lock lock(mutex_);
+    if (state_ == State::kIdle || state_ == State::kStopped) {
+      state_ = State::kStopped;
+      return;
+    }
+    state_ = State::kDraining;
+    deadline_ = deadline;
+    plan_.begin_drain();
+    work_.notify_all();
+    room_.notify_all();
+  }
+  thread_.join();
+  transport_->stop();
+  const std::scoped_lock lock(mutex_);
+  state_ = State::kStopped;
+}
+
+Status QueuedSender::refuse(std::size_t spans, Error error) {
+  books_.refuse(spans);
+  enqueue_failed_spans_.add(spans);
+  return std::unexpected(std::move(error));
+}
+
+Status QueuedSender::wait_for_room(std::unique_lock<std::mutex>& lock, const otlp::Batch& batch) {
+  const auto can_go_on = [&] { return state_ != State::kRunning || plan_.has_room_for(batch); };
+  if (settings_.queue.block_on_overflow) room_.wait_for(lock, kMaxBlock, can_go_on);
+  if (state_ != State::kRunning) return retryable(path_ + " is not running");
+  if (!plan_.has_room_for(batch)) {
+    KERNSPAN_LOG_LIMITED(kWarn, "{}: sending queue is full, refused {} spans", path_,
+                         batch.span_count());
+    return retryable(path_ + ": sending queue is full");
+  }
+  return {};
+}
+
+Status QueuedSender::consume(otlp::Batch batch) {
+  const std::size_t spans = batch.span_count();
+  if (spans == 0) return {};
+  std::unique_lock lock(mutex_);
+  if (!plan_.fits_at_all(batch)) {
+    return refuse(spans, {ErrorKind::kPermanent,
+                          path_ + ": a batch is larger than the whole sending queue: raise "
+                                  "sending_queue::queue_size"});
+  }
+  if (Status room = wait_for_room(lock, batch); !room) return refuse(spans, room.error());
+
+  SendWaiter waiter;
+  plan_.add(std::move(batch), callers_wait_ ? &waiter : nullptr);
+  if (!callers_wait_) {
+    books_.take(spans);
+    books_.hold(spans);
+  }
+  update_gauges();
+  work_.notify_one();
+  if (!callers_wait_) return {};
+  room_.wait(lock, [&] { return waiter.done; });
+  return waiter.result;
+}
+
+void QueuedSender::run() {
+  std::unique_lock lock(mutex_);
+  while (true) {
+    lock = begin_due_attempts(std::move(lock));
+    if (state_ == State::kDraining) {
+      if (plan_.empty()) return;
+      if (SteadyClock::now() >= deadline_) {
+        drop_idle();
+        if (!cancelled_ && plan_.in_flight() != 0) {
+          cancelled_ = true;
+          lock.unlock();
+          transport_->cancel_all();
+          lock.lock();
+          continue;
+        }
+        if (plan_.empty()) return;
+        // Every attempt ends once it was cancelled.
+        work_.wait(lock);
+        continue;
+      }
+    }
+    std::optional<nanoseconds> wait;
+    if (const auto due = plan_.next_due()) wait = *due - now();
+    if (state_ == State::kDraining) {
+      const nanoseconds left = deadline_ - SteadyClock::now();
+      wait = wait ? std::min(*wait, left) : left;
+    }
+    if (wait) {
+      work_.wait_for(lock, std::max(*wait, nanoseconds{0}));
+    } else {
+      work_.wait(lock);
+    }
+  }
+}
+
+std::unique_lock<std::mutex> QueuedSender::begin_due_attempts(std::unique_lock<std::mutex> lock) {
+  while (!cancelled_) {
+    Attempt* attempt = plan_.take_due(now());
+    if (attempt == nullptr) break;
+    update_gauges();
+    // The transport may answer from within send().
+    lock.unlock();
+    transport_->send(attempt->batch, settings_.timeout,
+                     [this, attempt](SendOutcome outcome) { on_done(attempt, outcome); });
+    lock.lock();
+  }
+  return lock;
+}
+
+void QueuedSender::on_done(Attempt* attempt, const SendOutcome& outcome) {
+  const std::scoped_lock lock(mutex_);
+  const SendPlan::Verdict verdict = plan_.finish(attempt, outcome, now());
+  if (verdict == SendPlan::Verdict::kTryAgain) {
+    retries_.add();
+    KERNSPAN_LOG_LIMITED(kWarn, "{}: sending {} spans failed, will try again: {}", path_,
+                         attempt->batch.span_count(), outcome.message);
+  } else {
+    end(plan_.remove(attempt), verdict, outcome);
+  }
+  update_gauges();
+  work_.notify_one();
+}
+
+void QueuedSender::end(Attempt attempt, SendPlan::Verdict verdict, const SendOutcome& outcome) {
+  if (verdict == SendPlan::Verdict::kFailed) {
+    drop(std::move(attempt), dropped_permanent_, outcome.message);
+    return;
+  }
+  if (verdict == SendPlan::Verdict::kGaveUp) {
+    drop(std::move(attempt), cancelled_ ? dropped_shutdown_ : dropped_retries_, outcome.message);
+    return;
+  }
+  const std::size_t spans = attempt.batch.span_count();
+  const std::size_t rejected = std::min(outcome.rejected_spans, spans);
+  sent_spans_.add(spans);
+  if (callers_wait_) {
+    books_.take(spans);
+  } else {
+    books_.release(spans);
+  }
+  books_.pass_on(spans - rejected);
+  if (rejected != 0) {
+    rejected_spans_.add(rejected);
+    dropped_rejected_.add(rejected);
+    KERNSPAN_LOG_LIMITED(kWarn, "{}: the peer rejected {} of {} spans: {}", path_, rejected, spans,
+                         outcome.message);
+  }
+  if (attempt.waiter != nullptr) attempt.waiter->done = true;
+  room_.notify_all();
+}
+
+// A batch that somebody waits for was never taken: its caller keeps it, and counts it.
+void QueuedSender::drop(Attempt attempt, Counter& reason, const std::string& message) {
+  const std::size_t spans = attempt.batch.span_count();
+  send_failed_spans_.add(spans);
+  if (attempt.waiter != nullptr) {
+    books_.refuse(spans);
+    const bool permanent_error = &reason == &dropped_permanent_;
+    attempt.waiter->result =
+        std::unexpected(Error{permanent_error ? ErrorKind::kPermanent : ErrorKind::kRetryable,
+                              fmt::format("{}: {}", path_, message)});
+    attempt.waiter->done = true;
+  } else {
+    books_.release(spans);
+    reason.add(spans);
+    KERNSPAN_LOG_LIMITED(kError, "{}: dropped {} spans: {}", path_, spans, message);
+  }
+  room_.notify_all();
+}
+
+void QueuedSender::drop_idle() {
+  while (Attempt* attempt = plan_.oldest_idle()) {
+    drop(plan_.remove(attempt), dropped_shutdown_, "not sent before the shutdown's deadline");
+  }
+  update_gauges();
+}
+
+void QueuedSender::update_gauges() {
+  queue_size_.set(static_cast<double>(plan_.size()));
+  in_flight_requests_.set(static_cast<double>(plan_.in_flight()));
+}
+
+}  // namespace kernspan

@@ -1,0 +1,79 @@
+// Queue, accounting, retry and timeout around a Transport: what every exporter that talks to a peer
+// is made of. One thread decides what goes out when; attempts run side by side in the transport.
+#pragma once
+
+#include <chrono>
+#include <condition_variable>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <thread>
+
+#include "pipeline/base/metrics.h"
+#include "pipeline/component/factory.h"
+#include "pipeline/exporters/sender/send_plan.h"
+#include "pipeline/exporters/sender/sender_settings.h"
+#include "pipeline/exporters/sender/transport.h"
+
+namespace kernspan {
+
+// Books: a batch is taken when it enters the queue (with wait_for_result, or without a queue: when
+// it was sent), held until its end, then passed on or dropped by reason: rejected_by_peer (partial
+// success), permanent_error, retries_exhausted, shutdown.
+class QueuedSender final : public Exporter {
+ public:
+  QueuedSender(const ComponentContext& context, const SenderSettings& settings,
+               std::unique_ptr<Transport> transport);
+  ~QueuedSender() override;
+
+  Status start() override;
+  // Sends what it holds, trying again in short intervals, until the deadline; the rest is dropped.
+  void stop(std::chrono::steady_clock::time_point deadline) override;
+  // Any thread. A full queue is a retryable error; with block_on_overflow it is one after a wait.
+  Status consume(otlp::Batch batch) override;
+
+ private:
+  using SteadyClock = std::chrono::steady_clock;
+  enum class State { kIdle, kRunning, kDraining, kStopped };
+
+  void run();
+  std::unique_lock<std::mutex> begin_due_attempts(std::unique_lock<std::mutex> lock);
+  void on_done(Attempt* attempt, const SendOutcome& outcome);
+  Status wait_for_room(std::unique_lock<std::mutex>& lock, const otlp::Batch& batch);
+  Status refuse(std::size_t spans, Error error);
+  void end(Attempt attempt, SendPlan::Verdict verdict, const SendOutcome& outcome);
+  void drop(Attempt attempt, Counter& reason, const std::string& message);
+  void drop_idle();
+  void update_gauges();
+  std::chrono::nanoseconds now() const;
+
+  const std::string path_;
+  const SenderSettings settings_;
+  const bool callers_wait_;
+  const std::unique_ptr<Transport> transport_;
+  const Clock& clock_;
+
+  StageBooks& books_;
+  Counter& dropped_rejected_;
+  Counter& dropped_permanent_;
+  Counter& dropped_retries_;
+  Counter& dropped_shutdown_;
+  Counter& sent_spans_;
+  Counter& send_failed_spans_;
+  Counter& enqueue_failed_spans_;
+  Counter& rejected_spans_;
+  Counter& retries_;
+  Gauge& queue_size_;
+  Gauge& in_flight_requests_;
+
+  std::mutex mutex_;              // guards everything below
+  std::condition_variable work_;  // the thread's: something was added, has ended, or must stop
+  std::condition_variable room_;  // callers': the queue has shrunk, or a waiter is done
+  SendPlan plan_;
+  State state_ = State::kIdle;
+  SteadyClock::time_point deadline_;
+  bool cancelled_ = false;
+  std::thread thread_;
+};
+
+}  // namespace kernspan

@@ -1,0 +1,57 @@
+#include "pipeline/exporters/sender/sender_settings.h"
+
+namespace kernspan {
+namespace {
+
+using std::chrono::nanoseconds;
+
+void read_retry(ConfigReader& reader, RetrySettings* retry) {
+  reader.boolean("enabled", &retry->enabled);
+  reader.duration("initial_interval", &retry->initial_interval);
+  reader.number("randomization_factor", &retry->randomization_factor, 0, 1);
+  reader.number("multiplier", &retry->multiplier, 1, 1000);
+  reader.duration("max_interval", &retry->max_interval);
+  reader.duration("max_elapsed_time", &retry->max_elapsed_time);
+  if (!retry->enabled) return;
+  // The collector's rule: a bound that ends before the first wait would mean no retry at all.
+  if (retry->max_elapsed_time > nanoseconds{0}) {
+    if (retry->max_elapsed_time < retry->initial_interval) {
+      reader.error("max_elapsed_time",
+                   "is shorter than initial_interval: raise it, or set 0 for no bound");
+    } else if (retry->max_elapsed_time < retry->max_interval) {
+      reader.error("max_elapsed_time",
+                   "is shorter than max_interval: raise it, or set 0 for no bound");
+    }
+  }
+}
+
+void not_supported(ConfigReader& reader, std::string_view key, std::string_view instead) {
+  if (reader.node(key) != nullptr) reader.error(key, instead);
+}
+
+void read_queue(ConfigReader& reader, QueueSettings* queue) {
+  constexpr std::uint32_t kMaxConsumers = 1000;
+  reader.boolean("enabled", &queue->enabled);
+  reader.integer<std::uint32_t>("num_consumers", &queue->num_consumers, 1, kMaxConsumers);
+  reader.integer<std::uint64_t>("queue_size", &queue->queue_size, 1);
+  reader.choice("sizer", &queue->sizer,
+                {{"requests", QueueSizer::kRequests},
+                 {"items", QueueSizer::kItems},
+                 {"bytes", QueueSizer::kBytes}});
+  reader.boolean("block_on_overflow", &queue->block_on_overflow);
+  reader.boolean("wait_for_result", &queue->wait_for_result);
+  not_supported(reader, "storage",
+                "a persistent queue is not supported yet: remove the key to queue in memory");
+  not_supported(reader, "batch",
+                "batching in the exporter is not supported yet: use the batch processor");
+}
+
+}  // namespace
+
+void read_sender_settings(ConfigReader& reader, SenderSettings* settings) {
+  reader.duration("timeout", &settings->timeout);
+  read_retry(reader.section("retry_on_failure"), &settings->retry);
+  read_queue(reader.section("sending_queue"), &settings->queue);
+}
+
+}  // namespace kernspan

@@ -1,0 +1,23 @@
+// Between gRPC's byte buffers and this program's slices.
+#pragma once
+
+#include <grpcpp/support/byte_buffer.h>
+
+#include <string>
+#include <string_view>
+
+#include "pipeline/otlp/batch.h"
+
+namespace kernspan::otlp {
+
+// One contiguous copy: the pieces of a received message point into larger read buffers, which would
+// live as long as they do.
+Slice to_slice(const grpc::ByteBuffer& buffer);
+
+// The batch's slices as they are: gRPC shares their ownership and copies nothing.
+grpc::ByteBuffer to_byte_buffer(const Batch& batch);
+
+// A message without fields; not the same as no message.
+grpc::ByteBuffer empty_message();
+
+}  // namespace kernspan::otlp
