@@ -1,0 +1,41 @@
+// What the batch processor holds and when it is due, as plain state without threads or clocks.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <optional>
+
+#include "pipeline/otlp/batch.h"
+
+namespace kernspan {
+
+struct BatchSettings {
+  std::size_t send_batch_size = 8192;                                 // 0: only the timeout counts
+  std::chrono::nanoseconds timeout = std::chrono::milliseconds{200};  // 0: send at once
+  std::size_t send_batch_max_size = 0;                                // 0: no bound
+};
+
+class BatchPlan {
+ public:
+  using Time = std::chrono::nanoseconds;  // monotonic
+  enum class Trigger { kNone, kSize, kTimeout };
+
+  explicit BatchPlan(const BatchSettings& settings) : settings_(settings) {}
+
+  void add(otlp::Batch batch, Time now);
+
+  Trigger due(Time now) const;
+  // When the timeout of what is held passes; nothing when nothing is held.
+  std::optional<Time> next_due() const;
+
+  // All that is held, merged.
+  otlp::Batch take();
+  std::size_t span_count() const { return held_.span_count(); }
+
+ private:
+  const BatchSettings settings_;
+  otlp::Batch held_;
+  Time first_{0};  // when the oldest span held came in
+};
+
+}  // namespace kernspan
