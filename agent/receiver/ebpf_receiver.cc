@@ -28,6 +28,17 @@ Linker::RandomId random_ids() {
   };
 }
 
+void log_probes(const probes::ProbeReport& report) {
+  for (const probes::GroupReport& group : report.groups) {
+    if (const probes::VariantReport* chosen = group.chosen()) {
+      log_info("ebpf: {}: {}", group.name, chosen->name);
+    } else {
+      log_warn("ebpf: {} ({}) could not be attached; --probe-report says why", group.name,
+               group.purpose);
+    }
+  }
+}
+
 }  // namespace
 
 EbpfReceiver::EbpfReceiver(EbpfConfig config, const ComponentContext& context, TracesConsumer& next)
@@ -43,20 +54,15 @@ Result<std::unique_ptr<Receiver>> EbpfReceiver::create(const ConfigNode& node,
   return std::unique_ptr<Receiver>(new EbpfReceiver(std::move(*config), context, next));
 }
 
-Result<std::unique_ptr<probes::EventSource>> EbpfReceiver::open_source() {
-  if (!config_.replay_file.empty()) return probes::Replay::open(config_.replay_file);
+Status EbpfReceiver::start() {
   probes::CaptureSettings settings;
   settings.ring_bytes = config_.ring_buffer_bytes;
   settings.variant = config_.capture_variant;
+  settings.log = [](std::string_view line) { log_debug("libbpf: {}", line); };
   Result<std::unique_ptr<probes::Capture>> capture = probes::Capture::create(settings);
   if (!capture) return std::unexpected(capture.error());
-  return std::unique_ptr<probes::EventSource>(std::move(*capture));
-}
-
-Status EbpfReceiver::start() {
-  Result<std::unique_ptr<probes::EventSource>> source = open_source();
-  if (!source) return std::unexpected(source.error());
-  source_ = std::move(*source);
+  source_ = std::move(*capture);
+  log_probes(source_->report());
   const process::HostInfo host = process::read_host_info();
   processes_ = std::make_unique<process::ProcessTable>(process::ProcessTable::Settings{}, host,
                                                        [this] { return clock_.monotonic_ns(); });
@@ -69,6 +75,12 @@ Status EbpfReceiver::start() {
                                        }
                                      });
   dispatch_ = std::make_unique<RecordDispatch>(*tracer_);
+  if (!config_.record_file.empty()) {
+    Result<std::unique_ptr<probes::Recorder>> recorder =
+        probes::Recorder::create(config_.record_file, *dispatch_);
+    if (!recorder) return std::unexpected(recorder.error());
+    recorder_ = std::move(*recorder);
+  }
   thread_ = std::jthread([this](std::stop_token stop) { run(stop); });
   return {};
 }
@@ -87,7 +99,9 @@ void EbpfReceiver::run(std::stop_token stop) {
 }
 
 std::size_t EbpfReceiver::turn() {
-  const std::size_t records = source_->drain(*dispatch_);
+  probes::RecordSink& sink =
+      recorder_ ? static_cast<probes::RecordSink&>(*recorder_) : *dispatch_;
+  const std::size_t records = source_->drain(sink);
   const std::uint64_t now_ns = clock_.monotonic_ns();
   const auto wall_offset_ns = static_cast<std::int64_t>(clock_.wall_ns() - now_ns);
   tracer_->flush(now_ns, wall_offset_ns, encoder_);

@@ -10,7 +10,8 @@
 #include <mutex>
 #include <thread>
 
-#include "agent/probes/event_source.h"
+#include "agent/probes/capture.h"
+#include "agent/probes/recording.h"
 #include "agent/receiver/ebpf_config.h"
 #include "agent/receiver/ebpf_telemetry.h"
 #include "agent/receiver/record_dispatch.h"
@@ -33,7 +34,6 @@ class EbpfReceiver final : public Receiver {
  private:
   EbpfReceiver(EbpfConfig config, const ComponentContext& context, TracesConsumer& next);
 
-  Result<std::unique_ptr<probes::EventSource>> open_source();
   void run(std::stop_token stop);
   // One turn: drain, write due spans, pass them on. Returns the number of records.
   std::size_t turn();
@@ -48,10 +48,11 @@ class EbpfReceiver final : public Receiver {
   TracesConsumer& next_;
   EbpfTelemetry telemetry_;
 
-  std::unique_ptr<probes::EventSource> source_;
+  std::unique_ptr<probes::Capture> source_;
   std::unique_ptr<process::ProcessTable> processes_;
   std::unique_ptr<Tracer> tracer_;
   std::unique_ptr<RecordDispatch> dispatch_;
+  std::unique_ptr<probes::Recorder> recorder_;  // only when a record_file is set
   otlp::RequestEncoder encoder_;
   std::deque<otlp::Batch> held_;
   std::size_t held_bytes_ = 0;

@@ -1,28 +1,15 @@
 #include "agent/receiver/ebpf_telemetry.h"
 
+#include <fmt/format.h>
+
 #include <string_view>
 #include <utility>
-
-#include "bpf/abi/counters.h"
 
 namespace kernspan {
 namespace {
 
-struct KernelCounterName {
-  ks_counter counter;
-  std::string_view name;
-};
-
-constexpr KernelCounterName kKernelCounters[] = {
-#define KERNSPAN_KERNEL_COUNTER(enumerator, name) {enumerator, name},
-    KS_COUNTERS(KERNSPAN_KERNEL_COUNTER)
-#undef KERNSPAN_KERNEL_COUNTER
-};
-
 constexpr ks_counter kRingFull[] = {KS_COUNT_RING_FULL_TRANSFER, KS_COUNT_RING_FULL_CONNECT,
                                     KS_COUNT_RING_FULL_CLOSE, KS_COUNT_RING_FULL_PROCESS};
-
-std::string_view name_of(ks_counter counter) { return kKernelCounters[counter].name; }
 
 }  // namespace
 
@@ -49,16 +36,17 @@ void EbpfTelemetry::publish(const Snapshot& now) {
   records_.hold(taken);
   for (const ks_counter reason : kRingFull) {
     const std::uint64_t lost = now.kernel[reason] - before.kernel[reason];
-    if (lost > 0) records_.dropped(name_of(reason)).add(lost);
+    if (lost > 0) records_.dropped(probes::counter_name(reason)).add(lost);
     taken += lost;
   }
   records_.take(taken);
   records_.release(read);
   records_.pass_on(now.dispatch.dispatched - before.dispatch.dispatched);
-  for (const auto& [reason, count] : now.dispatch.rejected) {
-    const auto former = before.dispatch.rejected.find(reason);
-    const std::uint64_t seen = former == before.dispatch.rejected.end() ? 0 : former->second;
-    if (count > seen) records_.dropped(reason).add(count - seen);
+  for (std::size_t i = 0; i < now.dispatch.malformed.size(); ++i) {
+    const std::uint64_t malformed = now.dispatch.malformed[i] - before.dispatch.malformed[i];
+    if (malformed == 0) continue;
+    const std::string_view name = probes::malformed_name(static_cast<probes::Malformed>(i));
+    records_.dropped(fmt::format("malformed_{}", name)).add(malformed);
   }
 
   const ConnCounters& conn = now.tracer.connections;
@@ -104,8 +92,9 @@ void EbpfTelemetry::collect(std::vector<MetricFamily>& families) const {
   MetricFamily kernel{.name = "kernspan_capture_events",
                       .help = "What the kernel side did with transfers, by outcome.",
                       .samples = {}};
-  for (const auto& [counter, name] : kKernelCounters) {
-    kernel.samples.push_back(sample("outcome", name, now.kernel[counter]));
+  for (std::size_t i = 0; i < now.kernel.size(); ++i) {
+    kernel.samples.push_back(
+        sample("outcome", probes::counter_name(static_cast<ks_counter>(i)), now.kernel[i]));
   }
   families.push_back(std::move(kernel));
 
