@@ -75,7 +75,8 @@ static __always_inline void on_close(struct sock* sk, ks_u32 stage) {
 }
 
 static __always_inline void on_state(struct sock* sk, int old_state, int new_state) {
-  if (!ks_is_tcp(sk)) return;
+  /* close() after shutdown() sets FIN_WAIT1 again. */
+  if (old_state == new_state || !ks_is_tcp(sk)) return;
   if (new_state == KS_TCP_SYN_SENT) {
     on_connect(sk);
   } else if (new_state == KS_TCP_FIN_WAIT1 || new_state == KS_TCP_LAST_ACK) {

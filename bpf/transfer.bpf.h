@@ -91,10 +91,9 @@ static __always_inline void ks_set_addresses(struct ks_transfer_event* event,
 
 /* Sends the window's first `captured` data bytes as one record, with the tail that was read, if
  * any. */
-static __noinline int ks_send_record(struct ks_scratch* work, ks_u32 offset, ks_u32 captured,
-                                     ks_u32 flags) {
-  asm volatile("" : "+r"(captured));
-  if (captured > KS_CAPTURE_BYTES_MAX) return 0;
+__noinline int ks_send_record(struct ks_scratch* work, ks_u32 offset, ks_u32 captured,
+                              ks_u32 flags) {
+  if (!work || captured > KS_CAPTURE_BYTES_MAX) return 0;
   work->event = work->fixed;
   work->event.header.size = KS_DATA + captured;
   work->event.piece_offset = offset;
@@ -115,7 +114,7 @@ static __always_inline void ks_read_tail(struct ks_scratch* work, struct ks_mess
   const ks_u32 bytes = work->fixed.transfer_bytes;
   ks_u32 count = bytes - from;
   if (count > KS_TAIL_BYTES_MAX) count = KS_TAIL_BYTES_MAX;
-  if (!work->has_source || ks_copy_user(work, 0, bytes - count, count) != count) {
+  if (!work->has_source || ks_copy_user(work, false, bytes - count, count) != count) {
     message->tail = 0;
     return;
   }
@@ -156,6 +155,13 @@ static __always_inline void ks_lose_place(struct ks_scratch* work, struct ks_soc
   if (ks_should_give_up(socket)) ks_give_up(socket);
 }
 
+/* ks_guess_start() as a function of its own. */
+__noinline int ks_judge_start(const struct ks_scratch* work, ks_u32 begin, ks_u32 end,
+                              struct ks_head* head) {
+  if (!work || !head) return KS_START_NO;
+  return ks_guess_start(work->window, begin, end, head);
+}
+
 static long ks_scan_round(ks_u32 index, struct ks_pass* pass) {
   struct ks_scratch* work = pass->work;
   struct ks_socket* socket = pass->socket;
@@ -181,16 +187,16 @@ static __always_inline void ks_save_carry(struct ks_message* message, const ks_u
 
 /* Deals with one piece of the transfer, from work->offset on: all or a part of one head, and the
  * body behind it. Returns 1 when no further piece is to come. */
-static long ks_next_piece(ks_u32 index, struct ks_pass* pass) {
-  struct ks_scratch* work = pass->work;
-  struct ks_socket* socket = pass->socket;
+__noinline int ks_take_piece(struct ks_scratch* work, struct ks_socket* socket, ks_u32 index) {
+  if (!work || !socket) return 1;
+  struct ks_pass pass = {.work = work, .socket = socket};
   struct ks_message* message = &socket->messages[work->fixed.direction & 1];
   const ks_u32 offset = work->offset;
   const ks_u32 bytes = work->fixed.transfer_bytes;
   ks_u32 want = bytes - offset;
   if (want > KS_CAPTURE_BYTES_MAX) want = KS_CAPTURE_BYTES_MAX;
 
-  const ks_u32 got = ks_copy_user(work, KS_DATA, offset, want);
+  const ks_u32 got = ks_copy_user(work, true, offset, want);
   if (got == 0) {
     ks_count(work->source.is_cut ? KS_COUNT_TOO_MANY_SEGMENTS : KS_COUNT_READ_FAILED);
     ks_lose_place(work, socket, message);
@@ -207,8 +213,7 @@ static long ks_next_piece(ks_u32 index, struct ks_pass* pass) {
   ks_begin_scan(scan, KS_DATA, KS_DATA + got, message->carry_line, message->carry_is_cut);
 
   if (!message->is_decided) {
-    const enum ks_start start =
-        ks_guess_start(work->window, scan->line, scan->end, &message->head);
+    const enum ks_start start = ks_judge_start(work, scan->line, scan->end, &message->head);
     if (!ks_start_fits(socket, work->fixed.direction & 1, start)) {
       ks_lose_place(work, socket, message);
       return 1;
@@ -221,15 +226,16 @@ static long ks_next_piece(ks_u32 index, struct ks_pass* pass) {
     return 1;
   }
 
-  bpf_loop(KS_SCAN_STEPS_MAX, ks_scan_round, pass, 0);
+  bpf_loop(KS_SCAN_STEPS_MAX, ks_scan_round, &pass, 0);
 
   const bool has_end = scan->result == KS_SCAN_HEAD_END;
   if (scan->result == KS_SCAN_NOT_HTTP ||
-      (work->is_candidate && (!message->head.has_start_line ||
-                                 (work->candidate_phase == KS_PHASE_BODY && !has_end)))) {
+      (work->is_candidate &&
+       (!message->head.has_start_line || (work->candidate_phase == KS_PHASE_BODY && !has_end)))) {
     ks_lose_place(work, socket, message);
     return 1;
   }
+  if (work->candidate_phase != KS_PHASE_BODY) work->is_candidate = 0; /* it is one */
   if (message->head.has_start_line && socket->protocol == KS_PROTOCOL_UNKNOWN)
     ks_confirm(socket, work->fixed.direction & 1, message->head.is_response);
 
@@ -287,72 +293,91 @@ static long ks_next_piece(ks_u32 index, struct ks_pass* pass) {
   return !has_more;
 }
 
-/* True if the transfer begins with what can only be a message start. */
-static __always_inline bool ks_begins_message(struct ks_scratch* work,
-                                              const struct ks_socket* socket, ks_u32 direction) {
-  if (!work->has_source) return false;
-  const ks_u32 got = ks_copy_user(
-      work, KS_DATA, 0,
-      work->fixed.transfer_bytes < KS_START_BYTES ? work->fixed.transfer_bytes : KS_START_BYTES);
-  struct ks_head head;
-  const enum ks_start start = ks_guess_start(work->window, KS_DATA, KS_DATA + got, &head);
-  return start != KS_START_MAYBE && ks_start_fits(socket, direction, start);
+static long ks_next_piece(ks_u32 index, struct ks_pass* pass) {
+  int done = ks_take_piece(pass->work, pass->socket, index);
+  /* The compiler knows that it is 0 or 1, the verifier does not ("At callback return the register
+   * R0 has ... should have been in [0, 1]"). */
+  asm volatile("" : "+r"(done));
+  return done != 0;
 }
 
-/* The transfer's bytes, by the phase that its direction is in. */
-static __always_inline void ks_follow(struct ks_scratch* work, struct ks_socket* socket,
-                                      struct ks_message* message, ks_u32 direction, int reason) {
-  struct ks_pass pass = {.work = work, .socket = socket};
+/* True if the transfer begins with what can only be a message start. */
+static __always_inline bool ks_begins_message(struct ks_scratch* work,
+                                              const struct ks_socket* socket) {
+  if (!work->has_source) return false;
   const ks_u32 bytes = work->fixed.transfer_bytes;
+  const ks_u32 got = ks_copy_user(work, true, 0, bytes < KS_START_BYTES ? bytes : KS_START_BYTES);
+  struct ks_head head = {};
+  const enum ks_start start = ks_judge_start(work, KS_DATA, KS_DATA + got, &head);
+  return start != KS_START_MAYBE && ks_start_fits(socket, work->fixed.direction & 1, start);
+}
+
+/* A transfer that begins within a counted body. Returns true if that is all there is to it. */
+static __always_inline bool ks_follow_body(struct ks_scratch* work, struct ks_socket* socket,
+                                           struct ks_message* message) {
+  if (ks_begins_message(work, socket)) {
+    /* Either the body quotes a message, or the head was misjudged: user space decides, the count
+     * goes on. */
+    const ks_u64 body_left = message->body_left;
+    work->is_candidate = 1;
+    work->candidate_phase = KS_PHASE_BODY;
+    ks_take_piece(work, socket, 0);
+    message->phase = KS_PHASE_BODY;
+    message->body_left = body_left;
+    work->is_candidate = 0;
+  }
+  work->offset = ks_take_body(message, work->fixed.transfer_bytes);
+  if (message->phase == KS_PHASE_BODY) {
+    ks_count(KS_COUNT_BODY);
+    work->owes_record = 0;
+    return true;
+  }
+  work->owes_record = 1; /* this is when the message ended */
+  return work->offset >= work->fixed.transfer_bytes;
+}
+
+static __always_inline void ks_take_pieces(struct ks_scratch* work, struct ks_socket* socket) {
+  /* Nearly always one is enough, and a call costs less than a loop. */
+  if (ks_take_piece(work, socket, 0)) return;
+  struct ks_pass pass = {.work = work, .socket = socket};
+  bpf_loop(KS_PIECES_MAX, ks_next_piece, &pass, 0);
+}
+
+/* The transfer's bytes, by the phase that its direction is in. `reason`: why there is no buffer, or
+ * -1. */
+__noinline int ks_follow(struct ks_scratch* work, struct ks_socket* socket, int reason) {
+  if (!work || !socket) return 0;
+  struct ks_message* message = &socket->messages[work->fixed.direction & 1];
   work->offset = 0;
   work->owes_record = 0;
   work->is_candidate = 0;
+  work->candidate_phase = KS_PHASE_START;
+  ks_u32 flags = 0;
 
-  if (message->phase == KS_PHASE_BODY) {
-    if (ks_begins_message(work, socket, direction)) {
-      const ks_u64 body_left = message->body_left;
-      work->is_candidate = 1;
-      work->candidate_phase = KS_PHASE_BODY;
-      bpf_loop(1, ks_next_piece, &pass, 0);
-      message->phase = KS_PHASE_BODY;
-      message->body_left = body_left;
-      work->owes_record = 0;
-      work->is_candidate = 0;
-      work->offset = 0;
-    }
-    work->offset = ks_take_body(message, bytes);
-    if (message->phase == KS_PHASE_BODY) {
-      ks_count(KS_COUNT_BODY);
-      return;
-    }
-    work->owes_record = 1; /* this is when the message ended */
-    if (work->offset >= bytes) {
-      ks_send_record(work, 0, 0, 0);
-      return;
-    }
-  }
-
-  if (message->phase == KS_PHASE_UNFRAMED) {
+  if (message->phase == KS_PHASE_BODY && ks_follow_body(work, socket, message)) {
+    /* No head to look for. */
+  } else if (message->phase == KS_PHASE_UNFRAMED) {
     work->owes_record = 1;
-    if (ks_begins_message(work, socket, direction)) {
+    if (ks_begins_message(work, socket)) {
       const ks_u64 tail = message->tail;
       work->is_candidate = 1;
       work->candidate_phase = KS_PHASE_UNFRAMED;
       message->phase = KS_PHASE_START;
-      bpf_loop(KS_PIECES_MAX, ks_next_piece, &pass, 0);
-      if (work->owes_record) message->tail = tail;
+      ks_take_pieces(work, socket);
+      if (work->owes_record && work->offset == 0) message->tail = tail;
     }
   } else if (reason >= 0) {
     ks_count(reason);
-    const ks_u32 cut = message->phase == KS_PHASE_HEAD && socket->is_reported ? KS_HEAD_CUT : 0;
-    if (cut) ks_count(KS_COUNT_HEAD_CUT);
+    if (message->phase == KS_PHASE_HEAD && socket->is_reported) {
+      flags = KS_HEAD_CUT;
+      ks_count(KS_COUNT_HEAD_CUT);
+    }
     ks_lose_place(work, socket, message);
-    if (work->owes_record) ks_send_record(work, work->offset, 0, cut);
-    return;
   } else {
-    bpf_loop(KS_PIECES_MAX, ks_next_piece, &pass, 0);
+    ks_take_pieces(work, socket);
   }
-  if (work->owes_record) ks_send_unseen(work, message, 0);
+  if (work->owes_record) ks_send_unseen(work, message, flags);
+  return 0;
 }
 
 static __always_inline void ks_set_fixed(struct ks_transfer_event* event, struct sock* sk,
@@ -428,7 +453,7 @@ static __always_inline void on_transfer(struct sock* sk, int ret, int flags, ks_
   /* A TCP receive with MSG_TRUNC throws the bytes away. */
   if (reason < 0 && flags & KS_MSG_TRUNC) reason = KS_COUNT_NO_BUFFER_SYSCALL;
   work->has_source = reason < 0;
-  ks_follow(work, socket, message, direction, reason);
+  ks_follow(work, socket, reason);
 }
 
 #endif

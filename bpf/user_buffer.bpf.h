@@ -112,13 +112,20 @@ static __always_inline int ks_find_source(struct ks_source* source, struct task_
 }
 
 /* Copies `bytes` (at most KS_CAPTURE_BYTES_MAX) bytes of the transfer, from `offset` on, to the
- * window's position `at` (a constant, at most KS_DATA). Returns how many it could. */
-static __noinline ks_u32 ks_copy_user(struct ks_scratch* work, ks_u32 at, ks_u32 offset,
-                                      ks_u32 bytes) {
+ * window: behind the event, or to its very beginning. Returns how many it could.
+ *
+ * This function and the other ones without `static` are verified once and alone, not again for
+ * every way that leads to a call: 20 times less work at load (23,000 instructions instead of
+ * 500,000). The price is that the verifier knows nothing of their arguments, hence the checks for
+ * NULL. */
+__noinline ks_u32 ks_copy_user(struct ks_scratch* work, bool to_data, ks_u32 offset, ks_u64 bytes) {
+  if (!work) return 0;
+  ks_u8* to = to_data ? work->window + KS_DATA : work->window;
   if (bytes > KS_CAPTURE_BYTES_MAX) bytes = KS_CAPTURE_BYTES_MAX;
+  /* One register for the check and the use ("R2 unbounded memory access" otherwise). */
+  asm volatile("" : "+r"(bytes));
   if (work->source.segment_count == 0) {
-    if (bpf_probe_read_user(work->window + at, bytes, (void*)(work->source.base + offset)))
-      return 0;
+    if (bpf_probe_read_user(to, bytes, (void*)(work->source.base + offset))) return 0;
     return bytes;
   }
   ks_u64 skip = offset;
@@ -137,8 +144,7 @@ static __noinline ks_u32 ks_copy_user(struct ks_scratch* work, ks_u32 at, ks_u32
      * ("R2 unbounded memory access"). */
     asm volatile("" : "+r"(count));
     if (count > KS_CAPTURE_BYTES_MAX) break;
-    if (bpf_probe_read_user(work->window + at + (done & (KS_CAPTURE_BYTES_MAX - 1)), count,
-                            (void*)(base + skip)))
+    if (bpf_probe_read_user(to + (done & (KS_CAPTURE_BYTES_MAX - 1)), count, (void*)(base + skip)))
       break;
     done += count;
     skip = 0;
