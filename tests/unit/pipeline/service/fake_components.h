@@ -1,0 +1,145 @@
+#pragma once
+
+#include <map>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "pipeline/component/config_reader.h"
+#include "pipeline/component/registry.h"
+#include "pipeline/otlp/batch.h"
+
+namespace kernspan {
+
+// Components of one type, "fake", that write down what happens to them, and the table that makes
+// them. Their settings: `fail_start: true`; an exporter's `refuse: permanent` or `refuse:
+// retryable`.
+class FakeComponents {
+ public:
+  Registry registry() {
+    Registry registry;
+    registry.receivers.push_back(
+        {.type = "fake",
+         .deprecated_names = {"fake_old"},
+         .create = [this](const ConfigNode& node, const ComponentContext& context,
+                          TracesConsumer& next) {
+           return make<Receiver, FakeReceiver>(node, context, &next);
+         }});
+    registry.processors.push_back(
+        {.type = "fake",
+         .deprecated_names = {},
+         .create = [this](const ConfigNode& node, const ComponentContext& context,
+                          TracesConsumer& next) {
+           return make<Processor, FakeProcessor>(node, context, &next);
+         }});
+    registry.exporters.push_back(
+        {.type = "fake",
+         .deprecated_names = {},
+         .create = [this](const ConfigNode& node, const ComponentContext& context) {
+           return make<Exporter, FakeExporter>(node, context, nullptr);
+         }});
+    registry.extensions.push_back(
+        {.type = "fake_ext",
+         .deprecated_names = {},
+         .create = [this](const ConfigNode& node, const ComponentContext& context) {
+           return make<Extension, FakeExtension>(node, context, nullptr);
+         }});
+    return registry;
+  }
+
+  // What happened, in order: "start exporters::fake", "spans 3 at exporters::fake".
+  std::vector<std::string> events;
+  // Makes the newest receiver of that id pass on a batch.
+  Status emit(const std::string& id, std::size_t spans) {
+    return receivers_.at(id)->consume(otlp::Batch::from_encoder("x", spans));
+  }
+  std::chrono::steady_clock::time_point last_deadline;
+
+ private:
+  struct Settings {
+    std::string path;
+    std::string pipeline;
+    bool fail_start = false;
+    std::string refuse;
+  };
+
+  // Base is Receiver, Processor, Exporter or Extension.
+  template <typename Base>
+  class Fake : public Base {
+   public:
+    Fake(FakeComponents& owner, Settings settings, TracesConsumer* next)
+        : owner_(owner), settings_(std::move(settings)), next_(next) {}
+
+    Status start() override {
+      note("start");
+      if (settings_.fail_start) return permanent("told to fail");
+      return {};
+    }
+    void stop(std::chrono::steady_clock::time_point deadline) override {
+      note("stop");
+      owner_.last_deadline = deadline;
+    }
+
+   protected:
+    void note(const std::string& event) {
+      const std::string& pipeline = settings_.pipeline;
+      owner_.events.push_back(event + " " + settings_.path +
+                              (pipeline.empty() ? "" : " (" + pipeline + ")"));
+    }
+
+    FakeComponents& owner_;
+    const Settings settings_;
+    TracesConsumer* const next_;
+  };
+
+  class FakeReceiver final : public Fake<Receiver> {
+   public:
+    using Fake::Fake;
+    Status consume(otlp::Batch batch) { return next_->consume(std::move(batch)); }
+  };
+
+  class FakeProcessor final : public Fake<Processor> {
+   public:
+    using Fake::Fake;
+    Status consume(otlp::Batch batch) override {
+      note("through");
+      return next_->consume(std::move(batch));
+    }
+  };
+
+  class FakeExporter final : public Fake<Exporter> {
+   public:
+    using Fake::Fake;
+    Status consume(otlp::Batch batch) override {
+      if (settings_.refuse == "permanent") return permanent("never " + settings_.path);
+      if (settings_.refuse == "retryable") return retryable("later " + settings_.path);
+      note("spans " + std::to_string(batch.span_count()) + " at");
+      return {};
+    }
+  };
+
+  class FakeExtension final : public Fake<Extension> {
+   public:
+    using Fake::Fake;
+    void pipelines_ready() override { note("ready"); }
+    void pipelines_not_ready() override { note("not ready"); }
+  };
+
+  template <typename Base, typename Made>
+  Result<std::unique_ptr<Base>> make(const ConfigNode& node, const ComponentContext& context,
+                                     TracesConsumer* next) {
+    Settings settings{.path = context.path, .pipeline = context.pipeline, .refuse = ""};
+    ConfigReader reader(node, context.warnings, context.path);
+    reader.boolean("fail_start", &settings.fail_start);
+    reader.string("refuse", &settings.refuse);
+    if (const Status read = reader.finish(); !read) return std::unexpected(read.error());
+    auto made = std::make_unique<Made>(*this, std::move(settings), next);
+    if constexpr (std::is_same_v<Made, FakeReceiver>) receivers_[context.id] = made.get();
+    return made;
+  }
+
+  std::map<std::string, FakeReceiver*> receivers_;
+};
+
+}  // namespace kernspan
