@@ -62,6 +62,7 @@ class BodyTail {
   // `known` are the last of `bytes` bytes that followed.
   void append(std::uint64_t bytes, std::string_view known);
   void clear() { tail_.clear(); }
+  std::string_view view() const { return tail_; }
 
   // The bytes end with a chunk of size 0 and no trailers.
   bool ends_with_last_chunk() const;

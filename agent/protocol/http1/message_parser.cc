@@ -10,13 +10,17 @@ namespace kernspan::http1 {
 namespace {
 
 constexpr int kStatusSwitchingProtocols = 101;
-// Enough to decide on every known method.
-constexpr std::size_t kCandidateBytesMax = 16;
+// Enough to decide on every known method, and held in a std::string without allocation.
+constexpr std::size_t kCandidateBytesMax = 15;
 constexpr std::string_view kLastChunk = "\r\n0\r\n\r\n";
 
 std::string_view without_line_ends(std::string_view bytes) {
   while (!bytes.empty() && is_line_end(bytes.front())) bytes.remove_prefix(1);
   return bytes;
+}
+
+bool leaves_http(const Head& head, BodyRule rule) {
+  return rule == BodyRule::kTunnel || head.status == kStatusSwitchingProtocols;
 }
 
 bool has_no_body(const Head& head, BodyRule rule) {
@@ -119,7 +123,7 @@ void MessageParser::enter_body(const HeadParser& parser, std::string_view data, 
   const BodyRule rule = sink.on_head(head);
   body_bytes_unknown_ = false;
   body_bytes_ = 0;
-  if (rule == BodyRule::kTunnel || head.status == kStatusSwitchingProtocols) {
+  if (leaves_http(head, rule)) {
     end_message(MessageEnd::kComplete, 0, sink);
     state_ = State::kHandOff;
   } else if (has_no_body(head, rule)) {
@@ -139,7 +143,7 @@ void MessageParser::enter_body(const HeadParser& parser, std::string_view data, 
 void MessageParser::cut_head(HeadParser& parser, std::string_view data, MessageSink& sink) {
   HeadScratch scratch;
   Head head;
-  if (parser.describe_cut(data, scratch, head) && sink.on_head(head) == BodyRule::kTunnel) {
+  if (parser.describe_cut(data, scratch, head) && leaves_http(head, sink.on_head(head))) {
     end_message(MessageEnd::kComplete, 0, sink);
     state_ = State::kHandOff;
     return;
@@ -169,76 +173,74 @@ std::string_view MessageParser::take_chunked(std::string_view bytes, MessageSink
 }
 
 std::string_view MessageParser::take_unseen_chunked(std::string_view bytes, MessageSink& sink) {
-  const std::string_view whole = bytes;
-  if (!candidate_.empty()) {
-    const std::size_t known = candidate_.size();
-    candidate_ += bytes.substr(0, kCandidateBytesMax - known);
-    const StartGuess guess = guess_start(kind_, candidate_);
-    if (guess == StartGuess::kUndecided) return {};
-    if (guess == StartGuess::kYes) {
-      bytes.remove_prefix(candidate_.size() - known);
-      end_message(MessageEnd::kSuperseded, std::nullopt, sink);
-      begin_with_candidate(sink);
-      return bytes;
-    }
-    tail_.append(known, std::string_view(candidate_).substr(0, known));
-    candidate_.clear();
-  }
-  switch (guess_start(kind_, bytes)) {
+  const std::size_t held = candidate_.size();
+  const std::string window =
+      std::exchange(candidate_, {}).append(bytes.substr(0, kCandidateBytesMax));
+  switch (guess_start(kind_, window)) {
     case StartGuess::kYes:
       end_message(MessageEnd::kSuperseded, std::nullopt, sink);
-      return bytes;
+      return begin_with_held(window, held, bytes, sink);
     case StartGuess::kUndecided:
-      candidate_ = bytes;
+      candidate_ = window;
       return {};
     case StartGuess::kNo:
       break;
   }
-  // The last chunk and the next message may have come together.
-  for (std::size_t at = whole.find(kLastChunk); at != std::string_view::npos;
-       at = whole.find(kLastChunk, at + 1)) {
-    const std::string_view next = whole.substr(at + kLastChunk.size());
-    if (guess_start(kind_, next) != StartGuess::kYes) continue;
+  if (held > 0) {
+    // What was held is body; the bytes behind it are looked at alone.
+    tail_.append(held, std::string_view(window).substr(0, held));
+    return bytes;
+  }
+  if (const std::optional<std::size_t> end = find_last_chunk(bytes)) {
     end_message(MessageEnd::kComplete, std::nullopt, sink);
-    return next;
+    return bytes.substr(*end);
   }
   tail_.append(bytes.size(), bytes);
-  if (tail_.ends_with_last_chunk()) end_message(MessageEnd::kComplete, std::nullopt, sink);
   return {};
+}
+
+// Where in `bytes` the last chunk ends, if it does: at the end, or before what begins like a
+// message.
+std::optional<std::size_t> MessageParser::find_last_chunk(std::string_view bytes) const {
+  const std::size_t known = tail_.view().size();
+  const std::string window = std::string(tail_.view()).append(bytes);
+  for (std::size_t at = window.find(kLastChunk); at != std::string::npos;
+       at = window.find(kLastChunk, at + 1)) {
+    const std::size_t end = at + kLastChunk.size();
+    if (end <= known) continue;
+    if (guess_start(kind_, std::string_view(window).substr(end)) != StartGuess::kNo) {
+      return end - known;
+    }
+  }
+  BodyTail whole = tail_;
+  whole.append(bytes.size(), bytes);
+  return whole.ends_with_last_chunk() ? std::optional(bytes.size()) : std::nullopt;
 }
 
 std::string_view MessageParser::resynchronise(std::string_view bytes, MessageSink& sink) {
-  if (!candidate_.empty()) {
-    const std::size_t known = candidate_.size();
-    candidate_ += bytes.substr(0, kCandidateBytesMax - known);
-    const StartGuess guess = guess_start(kind_, candidate_);
-    if (guess == StartGuess::kUndecided) return {};
-    if (guess == StartGuess::kYes) {
-      bytes.remove_prefix(candidate_.size() - known);
-      begin_with_candidate(sink);
-      return bytes;
-    }
-    candidate_.clear();
-  }
-  bytes = without_line_ends(bytes);
-  switch (guess_start(kind_, bytes)) {
+  const std::size_t held = candidate_.size();
+  if (held == 0) bytes = without_line_ends(bytes);
+  const std::string window =
+      std::exchange(candidate_, {}).append(bytes.substr(0, kCandidateBytesMax));
+  switch (guess_start(kind_, window)) {
     case StartGuess::kYes:
-      state_ = State::kStart;
-      return bytes;
+      return begin_with_held(window, held, bytes, sink);
     case StartGuess::kUndecided:
-      candidate_ = bytes;
-      break;
+      candidate_ = window;
+      return {};
     case StartGuess::kNo:
       break;
   }
-  return {};
+  // What was held began nothing; the bytes behind it are looked at alone.
+  return held > 0 ? bytes : std::string_view();
 }
 
-// The candidate begins a message: it becomes the beginning of a head.
-void MessageParser::begin_with_candidate(MessageSink& sink) {
-  const std::string begun = std::exchange(candidate_, {});
+// `window` begins a message: `held` bytes of it came earlier, the others are the front of `bytes`.
+std::string_view MessageParser::begin_with_held(std::string_view window, std::size_t held,
+                                                std::string_view bytes, MessageSink& sink) {
   state_ = State::kStart;
-  take_start(begun, sink);
+  if (held > 0) take_start(window.substr(0, held), sink);
+  return bytes;
 }
 
 ParseOutcome MessageParser::skip(std::uint64_t bytes, std::string_view tail, MessageSink& sink) {

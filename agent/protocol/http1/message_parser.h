@@ -85,7 +85,9 @@ class MessageParser {
   std::string_view take_unseen_chunked(std::string_view bytes, MessageSink& sink);
   std::string_view resynchronise(std::string_view bytes, MessageSink& sink);
 
-  void begin_with_candidate(MessageSink& sink);
+  std::string_view begin_with_held(std::string_view window, std::size_t held,
+                                   std::string_view bytes, MessageSink& sink);
+  std::optional<std::size_t> find_last_chunk(std::string_view bytes) const;
   void enter_body(const HeadParser& parser, std::string_view data, MessageSink& sink);
   void cut_head(HeadParser& parser, std::string_view data, MessageSink& sink);
   void end_message(MessageEnd end, std::optional<std::uint64_t> body_bytes, MessageSink& sink);
