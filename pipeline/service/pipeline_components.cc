@@ -1,15 +1,21 @@
 #include "pipeline/service/pipeline_components.h"
 
+#include "pipeline/exporters/debug/debug_exporter.h"
+#include "pipeline/exporters/file/file_exporter.h"
+#include "pipeline/exporters/otlp/otlp_exporter.h"
 #include "pipeline/extensions/health_check/health_check.h"
+#include "pipeline/processors/batch/batch_processor.h"
+#include "pipeline/receivers/otlp/otlp_receiver.h"
 
 namespace kernspan {
 
 // Adding a component: its folder, and a row here.
 Registry pipeline_components() {
   return {
-      .receivers = {},
-      .processors = {},
-      .exporters = {},
+      .receivers = {otlp_receiver_factory()},
+      .processors = {batch_processor_factory()},
+      .exporters = {debug_exporter_factory(), file_exporter_factory(), otlp_exporter_factory(),
+                    otlp_grpc_exporter_factory()},
       .extensions = {health_check_extension_factory()},
   };
 }
