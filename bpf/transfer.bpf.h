@@ -447,6 +447,7 @@ static __always_inline void on_transfer(struct sock* sk, int ret, int flags, ks_
   }
   if (ks_check_sequence(message, seq)) ks_count(KS_COUNT_SEQUENCE_GAP);
   message->next_seq = seq + ret;
+  if (socket->is_from_first && !message->has_next_seq) work->fixed.flags |= KS_STREAM_START;
   message->has_next_seq = 1;
 
   int reason = ks_find_source(&work->source, task);

@@ -18,8 +18,8 @@ static_assert(kIsEvent<ks_transfer_event> && kIsEvent<ks_connect_event> &&
 
 using Decoded = std::expected<Event, Malformed>;
 
-constexpr unsigned kKnownFlags =
-    KS_HEAD_START | KS_HEAD_END | KS_HEAD_CUT | KS_MORE_PIECES | KS_MIDSTREAM | KS_EOF;
+constexpr unsigned kKnownFlags = KS_HEAD_START | KS_HEAD_END | KS_HEAD_CUT | KS_MORE_PIECES |
+                                 KS_MIDSTREAM | KS_EOF | KS_STREAM_START;
 
 std::string_view text(const ks_u8* bytes, std::size_t size) {
   return {reinterpret_cast<const char*>(bytes), size};
