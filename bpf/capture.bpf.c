@@ -3,7 +3,7 @@
  * The capture programs: entries that unpack arguments, nothing else. agent/probes/attach_table.h
  * says which of them belong together and which are tried first; none is loaded unless asked for.
  */
-#include "vmlinux.h"
+#include <vmlinux.h>
 
 #include <bpf/bpf_helpers.h>
 #include <bpf/bpf_tracing.h>

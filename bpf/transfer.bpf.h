@@ -56,16 +56,19 @@ static __always_inline ks_u32 ks_first_seq(const struct sock* sk, const struct t
   return copied - bytes - (has_fin ? 1 : 0);
 }
 
-/* Whether `seq` is the first of its direction. An accepted socket has no storage when it is
+/* Whether the socket's stream begins here: `seq` is the first byte of its direction, and the other
+ * direction has not been used by the program. An accepted socket has no storage when it is
  * established, so this is asked at its first transfer, of what TCP counts anyway. Acknowledgements
  * and segments may come in between the two loads of a pair: two tries. A wrong "no" costs little:
  * the socket is then treated as one that is older than the agent. */
 static __always_inline bool ks_is_first_byte(const struct tcp_sock* tcp, ks_u32 seq,
                                              ks_u32 direction) {
+  const ks_u32 sent = direction == KS_SEND ? seq : tcp->write_seq;
+  const ks_u32 received = direction == KS_SEND ? tcp->copied_seq : seq;
   for (int i = 0; i < 2; i++) {
-    const ks_u32 first = direction == KS_SEND ? tcp->snd_una - (ks_u32)tcp->bytes_acked
-                                              : tcp->rcv_nxt - (ks_u32)tcp->bytes_received;
-    if (seq == first) return true;
+    if (sent == tcp->snd_una - (ks_u32)tcp->bytes_acked &&
+        received == tcp->rcv_nxt - (ks_u32)tcp->bytes_received)
+      return true;
   }
   return false;
 }

@@ -8,6 +8,7 @@
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
+#include <ostream>
 #include <tuple>
 
 #include "tests/e2e/capture/live_capture.h"
@@ -44,6 +45,13 @@ struct NamedRecv {
   const char* name;
   RecvCall call;
 };
+
+void PrintTo(const NamedSend& row, std::ostream* out) {
+  *out << row.name;
+}
+void PrintTo(const NamedRecv& row, std::ostream* out) {
+  *out << row.name;
+}
 
 const NamedSend kSends[] = {
     {"write", [](int s, std::string_view t) { return write(s, t.data(), t.size()); }},
