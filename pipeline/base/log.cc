@@ -15,7 +15,7 @@ namespace {
 spdlog::logger& logger() {
   static spdlog::logger* const instance = [] {
     auto* made = new spdlog::logger("", std::make_shared<spdlog::sinks::stderr_sink_mt>());
-    made->set_pattern("%Y-%m-%dT%H:%M:%S.%e%z\t%l\t%v");
+    made->set_pattern("%Y-%m-%dT%H:%M:%S.%e%z\t%v");
     made->flush_on(spdlog::level::debug);
     return made;
   }();
@@ -36,6 +36,21 @@ spdlog::level::level_enum to_spdlog(LogLevel level) {
   return spdlog::level::err;
 }
 
+// The collector's words, which are not quite spdlog's.
+std::string_view name_of(LogLevel level) {
+  switch (level) {
+    case LogLevel::kDebug:
+      return "debug";
+    case LogLevel::kInfo:
+      return "info";
+    case LogLevel::kWarn:
+      return "warn";
+    case LogLevel::kError:
+      return "error";
+  }
+  return "error";
+}
+
 }  // namespace
 
 void set_log_level(LogLevel level) {
@@ -47,7 +62,7 @@ bool log_enabled(LogLevel level) {
 }
 
 void write_log(LogLevel level, std::string_view message) {
-  logger().log(to_spdlog(level), spdlog::string_view_t(message.data(), message.size()));
+  logger().log(to_spdlog(level), "{}\t{}", name_of(level), message);
 }
 
 std::optional<std::uint64_t> LogLimiter::admit(std::int64_t now_ns) {

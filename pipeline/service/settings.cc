@@ -262,9 +262,11 @@ class SettingsReader {
 
   void report_missing(const std::string& path, const Kind& kind, const ConfigNode& item,
                       const std::vector<ComponentSettings>& configured) {
-    // Where it is configured with a type that is not known, that has been said already.
-    const ConfigNode* section = reader_.root().find(kind.section);
-    if (section != nullptr && section->find(item.text()) != nullptr) return;
+    // Where it is configured with a type that is not known, or as a connector, that has been said.
+    for (const char* name : {kind.section, "connectors"}) {
+      const ConfigNode* section = reader_.root().find(name);
+      if (section != nullptr && section->find(item.text()) != nullptr) return;
+    }
     std::string advice = fmt::format("add it under {}", kind.section);
     if (const std::optional<std::string> near = closest_word(item.shown(), ids_of(configured))) {
       advice = fmt::format("did you mean \"{}\"?", *near);

@@ -48,7 +48,7 @@ TEST(Log, WritesLinesFromTheLevelUp) {
   const std::string text = ::testing::internal::GetCapturedStderr();
   set_log_level(LogLevel::kInfo);
   EXPECT_THAT(text, Not(HasSubstr("not this")));
-  EXPECT_THAT(text, HasSubstr("\twarning\tthis 2\n"));
+  EXPECT_THAT(text, HasSubstr("\twarn\tthis 2\n"));
   EXPECT_THAT(text, HasSubstr("\terror\tand this\n"));
 }
 
