@@ -16,7 +16,8 @@ namespace {
 // Of programs seen the most had 60 sections (with debug information split off by name).
 constexpr std::size_t kSectionsMax = 1024;
 constexpr std::size_t kNamesBytesMax = 65536;
-constexpr std::size_t kVersionBytesMax = 64;
+// A length that takes one byte of varint. Releases have 8 bytes, builds of branches about 70.
+constexpr std::size_t kVersionBytesMax = 127;
 
 bool read_exactly(int fd, std::uint64_t offset, void* into, std::size_t size) {
   if (offset > INT64_MAX - size) return false;
@@ -42,7 +43,6 @@ std::string read_version(int fd, std::uint64_t offset, std::uint64_t section_byt
   if (size <= kInlineAt || !read_exactly(fd, offset, head.data(), size)) return {};
   const std::string_view bytes(head.data(), size);
   if (!bytes.starts_with(kMagic) || (bytes[kFlagsAt] & 2) == 0) return {};
-  // Versions are shorter than 128 bytes: their length is a varint of one byte.
   const auto length = static_cast<std::uint8_t>(bytes[kInlineAt]);
   if (length > kVersionBytesMax || kInlineAt + 1 + length > size) return {};
   return version_in(bytes.substr(kInlineAt + 1, length));

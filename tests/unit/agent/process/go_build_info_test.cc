@@ -39,6 +39,10 @@ TEST(GoBuildInfo, KnowsGoAndItsVersion) {
   EXPECT_EQ(info_of(go_program("go1.22.1")).version, "1.22.1");
   EXPECT_EQ(info_of(go_program("go1.19.8 X:boringcrypto")).version, "1.19.8");
   EXPECT_EQ(info_of(go_program("devel go1.23-abcdef")).version, "1.23-abcdef");
+  EXPECT_EQ(
+      info_of(go_program("go1.25-20250209-RC00 cl/724970549 +ff27d270c9 X:fieldtrack,boringcrypto"))
+          .version,
+      "1.25-20250209-RC00");
 }
 
 TEST(GoBuildInfo, KnowsGoWithoutAVersion) {
@@ -51,7 +55,7 @@ TEST(GoBuildInfo, KnowsGoWithoutAVersion) {
   EXPECT_TRUE(older.is_go);
   EXPECT_EQ(older.version, "");
   EXPECT_EQ(info_of(go_program("go1.\n2")).version, "");
-  EXPECT_EQ(info_of(go_program("go" + std::string(100, '1'))).version, "");
+  EXPECT_EQ(info_of(go_program("go" + std::string(130, '1'))).version, "");
 }
 
 TEST(GoBuildInfo, OthersAreNotGo) {
