@@ -103,6 +103,7 @@ class Score:
     def __init__(self):
         self.requests = 0
         self.complete = 0
+        self.complete_traces = []                    # their trace ids
         self.links = collections.defaultdict(Links)  # by (service that has the child span, its kind)
         self.evidence = collections.Counter()        # (service, kind, evidence) of right links
         self.missing_spans = collections.Counter()   # (service, kind)
@@ -227,20 +228,23 @@ class _Scorer:
 
     def _judge_traces(self):
         flawed = {self.exchanges[path].token for path in self.flawed}
-        traces_of = collections.Counter()
+        traces_of = collections.defaultdict(list)
         # Where callers kept no truth, their spans are unknown and yet in place.
         is_partial = any(exchange.client is None for exchange in self.exchanges.values())
-        for tokens in self.traces.values():
+        for trace_id, tokens in self.traces.items():
             known = tokens - {None}
             if is_partial:
                 tokens = known
-            traces_of.update(known)
+            for token in known:
+                traces_of[token].append(trace_id)
             if len(tokens) > 1:
                 self.score.mixed_traces += 1
                 flawed |= known
         requests = {exchange.token for exchange in self.exchanges.values()}
         self.score.requests = len(requests)
-        self.score.complete = sum(traces_of[token] == 1 and token not in flawed for token in requests)
+        self.score.complete_traces = [traces_of[token][0] for token in requests
+                                      if len(traces_of[token]) == 1 and token not in flawed]
+        self.score.complete = len(self.score.complete_traces)
 
 
 def score(exchanges, spans, untraced=()):
