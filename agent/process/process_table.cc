@@ -40,6 +40,47 @@ std::string_view comm_of(const ks_exec_event& event) {
   return comm.substr(0, comm.find('\0'));
 }
 
+void describe_executable(const ProcSnapshot& snapshot, ProcessInfo& info) {
+  const ProcessFacts& facts = snapshot.facts;
+  info.executable_path = to_utf8(without_deleted(facts.executable_path), kPathBytesMax);
+  info.executable_name = info.executable_path.empty()
+                             ? to_utf8(facts.comm, kCommBytesMax)
+                             : std::string(base_name(info.executable_path));
+  info.runtime = snapshot.runtime.runtime;
+  info.runtime_name = snapshot.runtime.name;
+  info.runtime_version = snapshot.runtime.version;
+}
+
+// False when some did not fit.
+bool keep_args(const std::vector<std::string>& args, ProcessInfo& info) {
+  std::size_t bytes = 0;
+  for (const std::string& arg : args) {
+    bytes += arg.size();
+    if (info.args.size() == kKeptArgsMax || bytes > kKeptArgsBytesMax) return false;
+    info.args.push_back(to_utf8(arg, kKeptArgsBytesMax));
+  }
+  return true;
+}
+
+// Those of OTEL_RESOURCE_ATTRIBUTES with fields of their own go there; service.name has been looked
+// at by service_name_for(). False when the text is not valid.
+bool take_attributes(std::string_view text, ProcessInfo& info) {
+  auto attributes = parse_resource_attributes(text);
+  if (!attributes) return false;
+  for (auto& [key, value] : *attributes) {
+    if (key == "service.namespace") {
+      info.service_namespace = std::move(value);
+    } else if (key == "service.version") {
+      info.service_version = std::move(value);
+    } else if (key == "service.instance.id") {
+      info.service_instance_id = std::move(value);
+    } else if (key != "service.name") {
+      info.resource_attributes.emplace_back(std::move(key), std::move(value));
+    }
+  }
+  return true;
+}
+
 }  // namespace
 
 // What runs in a process from one exec to the next. shared_ptr: forked children run the same one,
@@ -257,46 +298,17 @@ void ProcessTable::fill_from_proc(Entry& entry, ProcSnapshot snapshot, int ances
   info.tgid = entry.info.tgid;
   info.parent_tgid = snapshot.parent_tgid;
   info.start_time_unix_ns = boot_time_unix_ns_ + start_since_boot_ns(snapshot.start_ticks);
-  info.executable_path = to_utf8(without_deleted(facts.executable_path), kPathBytesMax);
-  info.executable_name = info.executable_path.empty()
-                             ? to_utf8(facts.comm, kCommBytesMax)
-                             : std::string(base_name(info.executable_path));
+  describe_executable(snapshot, info);
   if (snapshot.effective_uid) {
     const auto owner = owners_.find(*snapshot.effective_uid);
     if (owner != owners_.end()) info.owner = owner->second;
   }
-  info.runtime = snapshot.runtime.runtime;
-  info.runtime_name = snapshot.runtime.name;
-  info.runtime_version = snapshot.runtime.version;
   info.args_truncated = facts.args_truncated;
-  if (settings_.keep_args) {
-    std::size_t bytes = 0;
-    for (const std::string& arg : facts.args) {
-      bytes += arg.size();
-      if (info.args.size() == kKeptArgsMax || bytes > kKeptArgsBytesMax) {
-        if (!info.args_truncated) ++counters_.truncated_args;
-        info.args_truncated = true;
-        break;
-      }
-      info.args.push_back(to_utf8(arg, kKeptArgsBytesMax));
-    }
+  if (settings_.keep_args && !keep_args(facts.args, info)) {
+    counters_.truncated_args += !info.args_truncated;
+    info.args_truncated = true;
   }
-
-  if (auto attributes = parse_resource_attributes(facts.otel_resource_attributes)) {
-    const auto take = [&](std::string_view key, std::string& into) {
-      const auto found =
-          std::ranges::find(*attributes, key, &ResourceAttributes::value_type::first);
-      if (found == attributes->end()) return;
-      into = std::move(found->second);
-      attributes->erase(found);
-    };
-    std::string named_by_service_name_for;
-    take("service.name", named_by_service_name_for);
-    take("service.namespace", info.service_namespace);
-    take("service.version", info.service_version);
-    take("service.instance.id", info.service_instance_id);
-    info.resource_attributes = *std::move(attributes);
-  } else {
+  if (!take_attributes(facts.otel_resource_attributes, info)) {
     ++counters_.invalid_resource_attributes;
   }
   const bool instance_configured = !info.service_instance_id.empty();
@@ -311,14 +323,13 @@ void ProcessTable::fill_from_proc(Entry& entry, ProcSnapshot snapshot, int ances
     }
   }
   info.degraded = !snapshot.complete();
-  if (info.degraded && (!entry.filled || !entry.info.degraded)) ++counters_.degraded_lookups;
-
   // A process that is ending has no executable any more: what was read before, or its parent has,
   // is better.
   if (info.executable_path.empty() && (program.info || entry.filled)) {
     if (!entry.filled) fill_without_proc(entry, ancestors);
     return;
   }
+  if (info.degraded && (!entry.filled || !entry.info.degraded)) ++counters_.degraded_lookups;
   entry.info = std::move(info);
   entry.start_ticks = snapshot.start_ticks;
   entry.filled = true;
@@ -326,6 +337,7 @@ void ProcessTable::fill_from_proc(Entry& entry, ProcSnapshot snapshot, int ances
   if (!entry.info.degraded && !program.info) {
     program.info = entry.info;
     program.info->start_time_unix_ns.reset();
+    program.info->owner.clear();
     if (!instance_configured) program.info->service_instance_id.clear();
   }
 }

@@ -167,6 +167,7 @@ TEST_F(ProcessTableTest, TriesAgainAfterAWhile) {
 TEST_F(ProcessTableTest, AForkRunsItsParentsProgram) {
   FakeProcess parent = python(7, 50, "/usr/bin/gunicorn");
   parent.args.push_back("shop:app");
+  parent.uid = 0;  // a worker may run as another user
   proc_.start(parent);
   exec(7, 1, parent.args);
   fork(8, 7);
@@ -176,6 +177,7 @@ TEST_F(ProcessTableTest, AForkRunsItsParentsProgram) {
   EXPECT_EQ(table().find(8).parent_tgid, 7U);
   EXPECT_FALSE(table().find(8).start_time_unix_ns);
   EXPECT_EQ(table().find(8).service_instance_id, "");
+  EXPECT_EQ(table().find(8).owner, "");
   EXPECT_EQ(table().find(8).runtime, Runtime::kPython);
 }
 
@@ -261,6 +263,19 @@ TEST_F(ProcessTableTest, AnEndingProcessKeepsItsName) {
   process.args.clear();
   proc_.start(process);  // a zombie: nothing but its numbers
   EXPECT_EQ(name(7), "shop");
+  EXPECT_EQ(counters().degraded_lookups, 1U);
+  process = python(8, 50, "cart.py");
+  proc_.start(process);
+  EXPECT_EQ(name(8), "cart");
+  fork(9, 8);
+  process.tgid = 9;
+  process.start_ticks = 100 * 100;
+  process.executable.clear();
+  process.args.clear();
+  proc_.start(process);  // of a worker: the program's name is known
+  EXPECT_EQ(name(9), "cart");
+  EXPECT_EQ(table().find(9).owner, "");
+  EXPECT_EQ(counters().degraded_lookups, 2U);
 }
 
 TEST_F(ProcessTableTest, AnExitedProcessLingers) {
