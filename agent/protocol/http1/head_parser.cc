@@ -75,15 +75,16 @@ HeadParser::Result HeadParser::parse(std::string_view data) {
     if (found == nullptr) break;
     const auto line_end = static_cast<std::size_t>(static_cast<const char*>(found) - data.data());
     std::string_view line = data.substr(line_begin_, line_end - line_begin_);
-    if (!line.empty() && line.back() == '\r') line.remove_suffix(1);
     line_begin_ = searched_ = line_end + 1;
     if (!start_line_done_) {
       if (!take_start_line(line, data)) return Result::kInvalid;
-    } else if (line.empty()) {
-      return take_blank_line(data);
-    } else if (!take_field_line(line, data)) {
-      return Result::kInvalid;
+      continue;
     }
+    if (line.ends_with('\r')) line.remove_suffix(1);
+    if (line.empty()) {
+      return take_blank_line(data);
+    }
+    if (!take_field_line(line, data)) return Result::kInvalid;
   }
   searched_ = data.size();
   if (!start_line_done_) {
@@ -94,6 +95,10 @@ HeadParser::Result HeadParser::parse(std::string_view data) {
 }
 
 bool HeadParser::take_start_line(std::string_view line, std::string_view data) {
+  // First as it is judged before the line feed comes, so that the verdict is the same.
+  reason_ = check_begun_start_line(kind_, line);
+  if (!reason_.empty()) return false;
+  if (line.ends_with('\r')) line.remove_suffix(1);
   StartLine start;
   reason_ = parse_start_line(kind_, line, start);
   if (!reason_.empty()) return false;

@@ -54,14 +54,15 @@ enum class MessageEnd {
 };
 
 // Receives what the parser finds, in order: for each message on_begin, on_head, on_end. After
-// on_invalid or on_lost the current message, if any, gets no on_end.
+// on_invalid or on_lost the current message, if any, gets no on_end; one that is aborted inside its
+// head gets no on_head.
 class MessageSink {
  public:
   virtual ~MessageSink() = default;
   // The first byte of a message was seen (before its head is complete).
   virtual void on_begin() = 0;
   // The head is complete (or cut: head.truncated). 1xx responses are reported like others, and
-  // followed by on_end at once; 101 may answer kTunnel.
+  // followed by on_end at once; 101 hands off whatever is answered.
   virtual BodyRule on_head(const Head& head) = 0;
   // body_bytes: payload bytes, chunk framing excluded; nullopt where that could not be known.
   virtual void on_end(MessageEnd end, std::optional<std::uint64_t> body_bytes) = 0;

@@ -39,16 +39,19 @@ class MessageParser {
   ParseOutcome feed(std::string_view bytes, MessageSink& sink);
 
   // `bytes` bytes of the stream went by unseen; `tail` are the last of them, if known (at most 8).
-  // Inside a body they are counted; inside a head the head is reported truncated, and the parser is
-  // lost until the next message start. When more bytes are skipped than the message has left, the
-  // rest is lost.
+  // If these are all, they are fed. Inside a body they are counted; inside a head the head is
+  // reported truncated, and the parser is lost until the next message start. When more bytes are
+  // skipped than the message has left, the rest is lost.
   ParseOutcome skip(std::uint64_t bytes, std::string_view tail, MessageSink& sink);
 
-  // A number of bytes that is not known was lost (the ring was full, the connection is older than
-  // we).
+  // A number of bytes that is not known was lost (full ring, connection older than the agent). A
+  // head in progress is reported truncated first; a body that lasts until close goes on, its size
+  // unknown.
   ParseOutcome lose(MessageSink& sink);
 
-  // The peer has finished sending: ends a body that lasts until close, aborts any other message.
+  // The peer has finished sending: ends a body that lasts until close, aborts any other message. A
+  // chunked body that was not seen is complete if its last bytes are a blank line, as trailers'
+  // are.
   void finish(MessageSink& sink);
 
   // Between messages (or lost): the next feed may begin with a message start.
@@ -110,8 +113,9 @@ class MessageParser {
   std::string candidate_;
 };
 
-// True if bytes begin like a request line (method token, space) or "HTTP/1." status line; needs at
-// most 16 bytes, and fewer if they decide. Used to resynchronise.
+// True if bytes begin with a method that is in use and a space, or with "HTTP/1."; at most 16 bytes
+// decide. Used to resynchronise: where the parser is in step any token is a method, but in the
+// middle of a stream half a method must not become one.
 bool looks_like_start(MessageKind kind, std::string_view bytes);
 
 }  // namespace kernspan::http1

@@ -94,9 +94,6 @@ std::string_view check_begun_start_line(MessageKind kind, std::string_view begun
 }
 
 std::string_view parse_start_line(MessageKind kind, std::string_view line, StartLine& out) {
-  if (const std::string_view reason = check_begun_start_line(kind, line); !reason.empty()) {
-    return reason;
-  }
   return kind == MessageKind::kRequest ? parse_request_line(line, out)
                                        : parse_status_line(line, out);
 }

@@ -20,8 +20,9 @@ struct StartLine {
   int status = 0;
 };
 
-// `line` is without its line end. Spaces and tabs may be repeated and may trail (RFC 9112 section
-// 3). Returns what is wrong, as a counter's label, or an empty view.
+// `line` is without its line end, and check_begun_start_line() found nothing. Spaces and tabs may
+// be repeated and may trail (RFC 9112 section 3). Returns what is wrong, as a counter's label, or
+// an empty view.
 std::string_view parse_start_line(MessageKind kind, std::string_view line, StartLine& out);
 
 // What is certain already of a line that was cut: the method if a space follows it, the status if
