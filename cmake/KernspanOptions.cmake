@@ -4,8 +4,11 @@ option(KERNSPAN_FUZZ "Build the libFuzzer targets (needs clang)" OFF)
 
 find_program(CCACHE ccache)
 if(CCACHE)
-  set(CMAKE_C_COMPILER_LAUNCHER ${CCACHE})
-  set(CMAKE_CXX_COMPILER_LAUNCHER ${CCACHE})
+  # One cache for all build folders and checkouts: paths below the source folder do not count.
+  set(KERNSPAN_CCACHE ${CMAKE_COMMAND} -E env CCACHE_BASEDIR=${CMAKE_SOURCE_DIR} CCACHE_NOHASHDIR=1
+      ${CCACHE})
+  set(CMAKE_C_COMPILER_LAUNCHER ${KERNSPAN_CCACHE})
+  set(CMAKE_CXX_COMPILER_LAUNCHER ${KERNSPAN_CCACHE})
 endif()
 
 add_library(kernspan_flags INTERFACE)
