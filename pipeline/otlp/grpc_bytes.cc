@@ -1,22 +1,49 @@
 #include "pipeline/otlp/grpc_bytes.h"
 
 #include <memory>
+#include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
 namespace kernspan::otlp {
+namespace {
 
-Slice to_slice(const grpc::ByteBuffer& buffer) {
+std::string_view view(const grpc::Slice& piece) {
+  return {reinterpret_cast<const char*>(piece.begin()), piece.size()};
+}
+
+std::vector<grpc::Slice> pieces_of(const grpc::ByteBuffer& buffer) {
   std::vector<grpc::Slice> pieces;
-  if (!buffer.Dump(&pieces).ok()) return {};
+  if (!buffer.Valid() || !buffer.Dump(&pieces).ok()) pieces.clear();
+  return pieces;
+}
+
+Slice join(const std::vector<grpc::Slice>& pieces) {
   std::size_t size = 0;
   for (const grpc::Slice& piece : pieces) size += piece.size();
   std::string bytes;
   bytes.reserve(size);
-  for (const grpc::Slice& piece : pieces) {
-    bytes.append(reinterpret_cast<const char*>(piece.begin()), piece.size());
-  }
+  for (const grpc::Slice& piece : pieces) bytes += view(piece);
   return Slice(std::move(bytes));
+}
+
+}  // namespace
+
+Slice to_slice(const grpc::ByteBuffer& buffer) {
+  return join(pieces_of(buffer));
+}
+
+std::expected<Slice, GunzipError> to_inflated_slice(const grpc::ByteBuffer& buffer,
+                                                    std::size_t max_bytes) {
+  const std::vector<grpc::Slice> pieces = pieces_of(buffer);
+  if (pieces.empty() || !is_gzip(view(pieces.front()))) return join(pieces);
+  std::vector<std::string_view> views;
+  views.reserve(pieces.size());
+  for (const grpc::Slice& piece : pieces) views.push_back(view(piece));
+  auto inflated = gunzip(views, max_bytes);
+  if (!inflated) return std::unexpected(inflated.error());
+  return Slice(std::move(*inflated));
 }
 
 grpc::ByteBuffer to_byte_buffer(const Batch& batch) {

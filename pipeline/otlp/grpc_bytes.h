@@ -3,16 +3,21 @@
 
 #include <grpcpp/support/byte_buffer.h>
 
-#include <string>
-#include <string_view>
+#include <cstddef>
+#include <expected>
 
 #include "pipeline/otlp/batch.h"
+#include "pipeline/otlp/gunzip.h"
 
 namespace kernspan::otlp {
 
 // One contiguous copy: the pieces of a received message point into larger read buffers, which would
 // live as long as they do.
 Slice to_slice(const grpc::ByteBuffer& buffer);
+
+// The same for a message that gRPC was told not to decompress: inflates it when it is gzip.
+std::expected<Slice, GunzipError> to_inflated_slice(const grpc::ByteBuffer& buffer,
+                                                    std::size_t max_bytes);
 
 // The batch's slices as they are: gRPC shares their ownership and copies nothing.
 grpc::ByteBuffer to_byte_buffer(const Batch& batch);

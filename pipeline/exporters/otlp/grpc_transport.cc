@@ -19,6 +19,7 @@
 #include <utility>
 
 #include "pipeline/otlp/grpc_bytes.h"
+#include "pipeline/otlp/grpc_log.h"
 #include "pipeline/otlp/pem_file.h"
 #include "pipeline/otlp/rpc_status.h"
 
@@ -182,6 +183,7 @@ GrpcTransport::~GrpcTransport() = default;
 Status GrpcTransport::start() {
   const auto channel_credentials = credentials(settings_.tls);
   if (!channel_credentials) return std::unexpected(channel_credentials.error());
+  otlp::route_grpc_log();
   implementation_ = std::make_unique<Implementation>(settings_, *channel_credentials);
   return {};
 }

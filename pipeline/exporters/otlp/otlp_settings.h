@@ -12,10 +12,10 @@ enum class Compression { kNone, kGzip };
 
 struct ClientTlsSettings {
   bool insecure = false;
-  std::string ca_file;    // empty: the system's certificate authorities
-  std::string cert_file;  // with key_file: what this client shows the server
-  std::string key_file;
-  std::string server_name_override;
+  std::string ca_file = {};    // empty: the system's certificate authorities
+  std::string cert_file = {};  // with key_file: what this client shows the server
+  std::string key_file = {};
+  std::string server_name_override = {};
 };
 
 struct OtlpExporterSettings {

@@ -22,8 +22,8 @@ struct QueueSettings {
 
 struct SenderSettings {
   std::chrono::nanoseconds timeout = std::chrono::seconds{5};  // per attempt; 0: none
-  RetrySettings retry;
-  QueueSettings queue;
+  RetrySettings retry = {};
+  QueueSettings queue = {};
 };
 
 // Reads `timeout`, `retry_on_failure` and `sending_queue`; problems go to the reader.

@@ -15,7 +15,7 @@ struct SendOutcome {
   enum class Kind { kSent, kRetryable, kPermanent };
 
   Kind kind = Kind::kSent;
-  std::string message;                      // for failures, and for what the peer rejected
+  std::string message = {};                 // for failures, and for what the peer rejected
   std::chrono::nanoseconds asked_delay{0};  // failures: the peer asked to wait that long
   std::size_t rejected_spans = 0;           // sent: the peer took the request but not these
 };

@@ -20,6 +20,7 @@
 
 #include "pipeline/base/log.h"
 #include "pipeline/otlp/grpc_bytes.h"
+#include "pipeline/otlp/grpc_log.h"
 #include "pipeline/otlp/pem_file.h"
 #include "pipeline/otlp/rpc_status.h"
 
@@ -59,11 +60,12 @@ grpc::Status to_grpc(const Error& error) {
 
 class OtlpReceiver::Server {
  public:
-  Server(const std::string& path, TracesConsumer& next, const Books& books)
-      : path_(path), next_(next), books_(books) {}
+  Server(const std::string& path, const GrpcServerSettings& settings, TracesConsumer& next,
+         const Books& books)
+      : path_(path), settings_(settings), next_(next), books_(books) {}
 
   // As start() of the receiver; once.
-  Status listen(const GrpcServerSettings& settings);
+  Status listen();
   void stop(std::chrono::steady_clock::time_point deadline);
   int port() const { return port_; }
 
@@ -84,9 +86,10 @@ class OtlpReceiver::Server {
   void advance(Call& call, bool ok);
   void begin_read(Call& call);
   void answer(Call& call, const grpc::Status& status);
-  grpc::Status take(otlp::Slice request);
+  grpc::Status take(const grpc::ByteBuffer& message);
 
   const std::string& path_;
+  const GrpcServerSettings& settings_;
   TracesConsumer& next_;
   const Books& books_;
   int port_ = 0;
@@ -104,16 +107,19 @@ class OtlpReceiver::Server {
   bool stopping_ = false;
 };
 
-Status OtlpReceiver::Server::listen(const GrpcServerSettings& settings) {
-  const auto server_credentials = credentials(settings.tls);
+Status OtlpReceiver::Server::listen() {
+  const auto server_credentials = credentials(settings_.tls);
   if (!server_credentials) return std::unexpected(server_credentials.error());
   // The collector's ":4317" means every interface.
   const std::string address =
-      settings.endpoint.starts_with(':') ? "[::]" + settings.endpoint : settings.endpoint;
+      settings_.endpoint.starts_with(':') ? "[::]" + settings_.endpoint : settings_.endpoint;
   grpc::ServerBuilder builder;
   builder.AddListeningPort(address, *server_credentials, &port_);
-  builder.SetMaxReceiveMessageSize(static_cast<int>(settings.max_recv_msg_size_bytes));
+  builder.SetMaxReceiveMessageSize(static_cast<int>(settings_.max_recv_msg_size_bytes));
   builder.AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS, kMaxStreamsPerConnection);
+  // Messages come as they were sent and are inflated within their bound by take().
+  builder.AddChannelArgument(GRPC_ARG_ENABLE_PER_MESSAGE_DECOMPRESSION, 0);
+  builder.SetCompressionAlgorithmSupportStatus(GRPC_COMPRESS_DEFLATE, false);
   // Without this two programs may listen on one port, and each gets some of the connections.
   builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
   builder.RegisterAsyncGenericService(&service_);
@@ -123,7 +129,7 @@ Status OtlpReceiver::Server::listen(const GrpcServerSettings& settings) {
     return permanent(fmt::format(
         "{}: cannot listen on {}: is another program using the port, and is the address this "
         "machine's?",
-        path_, settings.endpoint));
+        path_, settings_.endpoint));
   }
   calls_ = std::vector<Call>(kMaxCalls);
   for (Call& call : calls_) accept(call);
@@ -184,7 +190,7 @@ void OtlpReceiver::Server::advance(Call& call, bool ok) {
       if (ok) return begin_read(call);
       break;
     case Call::Step::kRead: {
-      if (ok) return answer(call, take(otlp::to_slice(call.request)));
+      if (ok) return answer(call, take(call.request));
       books_.no_message.add();
       return answer(call, {grpc::StatusCode::INVALID_ARGUMENT, "the call has no message"});
     }
@@ -217,8 +223,17 @@ void OtlpReceiver::Server::answer(Call& call, const grpc::Status& status) {
   }
 }
 
-grpc::Status OtlpReceiver::Server::take(otlp::Slice request) {
-  auto batch = otlp::Batch::from_wire(std::move(request));
+grpc::Status OtlpReceiver::Server::take(const grpc::ByteBuffer& message) {
+  auto request = otlp::to_inflated_slice(message, settings_.max_recv_msg_size_bytes);
+  if (!request && request.error() == otlp::GunzipError::kTooLarge) {
+    books_.too_large.add();
+    return {grpc::StatusCode::RESOURCE_EXHAUSTED,
+            fmt::format("the message is larger than {} bytes when decompressed: raise "
+                        "max_recv_msg_size_mib here, or send smaller batches",
+                        settings_.max_recv_msg_size_bytes)};
+  }
+  auto batch = request ? otlp::Batch::from_wire(std::move(*request))
+                       : permanent("the message is not well-formed gzip");
   if (!batch) {
     books_.malformed.add();
     KERNSPAN_LOG_LIMITED(kWarn, "{}: refused a request: {}", path_, batch.error().message);
@@ -246,8 +261,8 @@ Counter& span_counter(const ComponentContext& context, const char* name, const c
 Counter& request_counter(const ComponentContext& context, const char* reason) {
   return context.metrics.counter(
       "kernspan_receiver_refused_requests",
-      "Requests refused before their spans were known: malformed, no_message (aborted, or larger "
-      "than max_recv_msg_size_mib), unimplemented.",
+      "Requests refused before their spans were known: malformed, too_large (when decompressed), "
+      "no_message (aborted, or larger than max_recv_msg_size_mib as sent), unimplemented.",
       {{"receiver", context.id}, {"transport", "grpc"}, {"reason", reason}});
 }
 
@@ -264,6 +279,7 @@ OtlpReceiver::OtlpReceiver(const ComponentContext& context, GrpcServerSettings s
              .refused_spans = span_counter(context, "otelcol_receiver_refused_spans",
                                            "Spans that the pipeline refused; the client was told."),
              .malformed = request_counter(context, "malformed"),
+             .too_large = request_counter(context, "too_large"),
              .no_message = request_counter(context, "no_message"),
              .unimplemented = request_counter(context, "unimplemented")} {}
 
@@ -272,8 +288,9 @@ OtlpReceiver::~OtlpReceiver() {
 }
 
 Status OtlpReceiver::start() {
-  server_ = std::make_unique<Server>(path_, next_, books_);
-  if (Status listening = server_->listen(settings_); !listening) return listening;
+  otlp::route_grpc_log();
+  server_ = std::make_unique<Server>(path_, settings_, next_, books_);
+  if (Status listening = server_->listen(); !listening) return listening;
   log_info("{}: OTLP over gRPC on {} (port {})", path_, settings_.endpoint, server_->port());
   return {};
 }

@@ -34,6 +34,7 @@ class OtlpReceiver final : public Receiver {
     Counter& accepted_spans;
     Counter& refused_spans;
     Counter& malformed;
+    Counter& too_large;
     Counter& no_message;
     Counter& unimplemented;
   };

@@ -10,15 +10,15 @@ namespace kernspan {
 
 struct ServerTlsSettings {
   bool enabled = false;
-  std::string cert_file;
-  std::string key_file;
-  std::string client_ca_file;  // set: every client must show a certificate that it signed
+  std::string cert_file = {};
+  std::string key_file = {};
+  std::string client_ca_file = {};  // set: every client must show a certificate that it signed
 };
 
 struct GrpcServerSettings {
   std::string endpoint = "localhost:4317";
   std::uint64_t max_recv_msg_size_bytes = 4 << 20;  // grpc-go's default
-  ServerTlsSettings tls;
+  ServerTlsSettings tls = {};
 };
 
 // `path` is how messages call the settings.
