@@ -103,6 +103,7 @@ struct Capture::State {
   std::unique_ptr<ring_buffer, RingDeleter> ring;
   int policy_fd = -1;
   std::uint64_t attach_missed = 0;
+  std::atomic<std::uint64_t> policy_full = 0;
   // Set during drain().
   RecordSink* sink = nullptr;
   std::size_t drained = 0;
@@ -199,6 +200,7 @@ void Capture::detach() {
 KernelCounters Capture::counters() {
   KernelCounters counters = state_->mapping.sum();
   counters[KS_COUNT_RUN_MISSED] = state_->recent_missed();
+  counters[KS_COUNT_POLICY_FULL] = state_->policy_full;
   counters[KS_COUNT_ATTACH_MISSED] = state_->attach_missed;
   return counters;
 }
@@ -206,7 +208,7 @@ KernelCounters Capture::counters() {
 void Capture::ignore_process(std::uint32_t tgid) {
   const std::uint8_t ignore = 1;
   // When the map is full the process is traced like others.
-  static_cast<void>(bpf_map_update_elem(state_->policy_fd, &tgid, &ignore, BPF_ANY));
+  if (bpf_map_update_elem(state_->policy_fd, &tgid, &ignore, BPF_ANY) != 0) ++state_->policy_full;
 }
 
 void Capture::forget_process(std::uint32_t tgid) {

@@ -7,12 +7,12 @@
  * A record is a header followed by the structure of its kind; a transfer is followed by
  * `captured_bytes` bytes of the traffic. Readers check `size` before they look at anything else.
  *
- * How a transfer becomes records. A transfer is the `ret > 0` bytes of one system call on one socket.
- * The kernel side sends *pieces* of it: the bytes that may be the head of a message. Bytes between
- * and behind the pieces are not sent; their number follows from the sequence numbers. All pieces of
- * one transfer carry the same `tcp_seq` and `transfer_bytes`; all but the last carry KS_MORE_PIECES.
- * A transfer whose bytes matter but whose contents do not (the end of a body) is sent with no bytes.
- * The kernel side guesses generously; what is a head is decided in user space.
+ * How a transfer becomes records. A transfer is the `ret > 0` bytes of one system call on one
+ * socket. The kernel side sends *pieces* of it: the bytes that may be the head of a message. Bytes
+ * between and behind the pieces are not sent; their number follows from the sequence numbers. All
+ * pieces of one transfer carry the same `tcp_seq` and `transfer_bytes`; all but the last carry
+ * KS_MORE_PIECES. A transfer whose bytes matter but whose contents do not (the end of a body) is
+ * sent with no bytes. The kernel side guesses generously; what is a head is decided in user space.
  */
 #ifndef KERNSPAN_BPF_ABI_EVENTS_H
 #define KERNSPAN_BPF_ABI_EVENTS_H
@@ -89,11 +89,13 @@ struct ks_transfer_event {
   ks_u64 socket_cookie;
   /* The saved r14 of the calling thread: the current g where the program is a Go program. */
   ks_u64 goroutine;
-  /* task->nvcsw: how often the thread has gone to sleep. Equal numbers: it has not slept between. */
+  /* task->nvcsw: how often the thread has gone to sleep. Equal numbers: it has not slept between.
+   */
   ks_u64 voluntary_switches;
   ks_u32 tgid;
   ks_u32 tid;
-  /* TCP sequence number of the first byte of the transfer: the same at both ends of the connection. */
+  /* TCP sequence number of the first byte of the transfer: the same at both ends of the connection.
+   */
   ks_u32 tcp_seq;
   ks_u32 transfer_bytes;
   /* Where in the transfer the first captured byte stands, and how many were captured. */

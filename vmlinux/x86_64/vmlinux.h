@@ -6,8 +6,7 @@
  * by keeping the types in use and deleting every other field. Offsets here mean nothing: with
  * preserve_access_index the compiler records field names, and libbpf puts in the offsets of the
  * running kernel when it loads the object (CO-RE). A field that a kernel lacks fails the load by
- * name, unless the program asks bpf_core_field_exists() first. vmlinux/check.sh holds the names
- * against a kernel.
+ * name, unless the program asks bpf_core_field_exists() first.
  */
 #ifndef KERNSPAN_VMLINUX_H
 #define KERNSPAN_VMLINUX_H

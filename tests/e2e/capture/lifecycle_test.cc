@@ -202,6 +202,13 @@ TEST_F(LifecycleTest, IgnoredProcessesAreLeftAlone) {
   EXPECT_EQ(captured(traced.server, KS_RECV), kGet);
 }
 
+TEST_F(LifecycleTest, ProcessesThatCannotBeIgnoredAreCounted) {
+  const auto mine = second_capture();
+  constexpr std::uint32_t kRoom = 16384;
+  for (std::uint32_t tgid = 1; tgid <= kRoom + 3; ++tgid) mine->ignore_process(tgid);
+  EXPECT_EQ(mine->counters()[KS_COUNT_POLICY_FULL], 3u);
+}
+
 TEST_F(LifecycleTest, TheAgentDoesNotTraceItself) {
   const auto own = second_capture(CaptureSettings::own_tgid());
   Connection connection = Connection::open();

@@ -123,8 +123,7 @@ TEST(DecodeEvent, FixedKinds) {
   EXPECT_TRUE(decode_event(RawRecord(ks_fork_event{}, KS_EVENT_FORK).view()).has_value());
   EXPECT_TRUE(decode_event(RawRecord(ks_exit_event{}, KS_EVENT_EXIT).view()).has_value());
   expect_malformed(RawRecord(ks_exit_event{}, KS_EVENT_EXIT, "12345678").view(), Malformed::kSize);
-  expect_malformed(RawRecord(ks_exit_event{}, 99).view(),
-                   Malformed::kUnknownKind);
+  expect_malformed(RawRecord(ks_exit_event{}, 99).view(), Malformed::kUnknownKind);
 }
 
 TEST(DecodeEvent, SizesComeFirst) {

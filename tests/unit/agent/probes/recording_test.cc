@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <cstdio>
+#include <filesystem>
 #include <fstream>
 #include <iterator>
 #include <string>
@@ -51,7 +52,7 @@ class RecordingTest : public testing::Test {
   std::uint64_t unrecorded_ = 0;
 };
 
-const std::vector<std::string> kRecords = {"first", std::string(1000, 'x'), "",
+const std::vector<std::string> kRecords = {"first", std::string(100, 'x'), "",
                                            std::string(8, '\0')};
 
 TEST_F(RecordingTest, ComesBackAsItWas) {
@@ -70,9 +71,8 @@ TEST_F(RecordingTest, ComesBackAsItWas) {
 
 TEST_F(RecordingTest, ACutFileGivesTheWholeRecords) {
   record(kRecords);
-  const std::string whole = contents();
-  for (std::size_t size = 16; size < whole.size(); ++size) {
-    overwrite(whole.substr(0, size));
+  for (std::size_t size = contents().size() - 1; size >= 16; --size) {
+    std::filesystem::resize_file(path_, size);
     auto replay = Replay::open(path_);
     ASSERT_TRUE(replay.has_value()) << size;
     Collector collector;
