@@ -28,12 +28,13 @@ class Child {
   Child(std::vector<std::string> args, std::vector<std::string> environment) {
     int ready[2];
     EXPECT_EQ(pipe2(ready, O_CLOEXEC), 0);
-    std::vector<char*> argv;
-    for (std::string& arg : args) argv.push_back(arg.data());
-    argv.push_back(nullptr);
-    std::vector<char*> envp;
-    for (std::string& variable : environment) envp.push_back(variable.data());
-    envp.push_back(nullptr);
+    const auto pointers = [](std::vector<std::string>& texts) {
+      std::vector<char*> result(texts.size() + 1);  // ends with a null pointer
+      for (std::size_t i = 0; i < texts.size(); ++i) result[i] = texts[i].data();
+      return result;
+    };
+    const std::vector<char*> argv = pointers(args);
+    const std::vector<char*> envp = pointers(environment);
     pid_ = fork();
     if (pid_ == 0) {
       execve(argv[0], argv.data(), envp.data());

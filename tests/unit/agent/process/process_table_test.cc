@@ -15,8 +15,9 @@ constexpr std::uint64_t kSecond = 1'000'000'000;
 // 2024-01-01. Tick 100 of the fake processes is second 1 after boot.
 constexpr std::uint64_t kBoot = 1'704'067'200 * kSecond;
 
-const HostInfo kHost{
-    .name = "node-7", .id = "ab", .arch = "amd64", .os_description = "x", .boot_id = "cd"};
+HostInfo host() {
+  return {.name = "node-7", .id = "ab", .arch = "amd64", .os_description = "x", .boot_id = "cd"};
+}
 
 class ProcessTableTest : public ::testing::Test {
  protected:
@@ -27,7 +28,7 @@ class ProcessTableTest : public ::testing::Test {
       settings_.passwd_path = proc_.passwd();
       settings_.boot_time_unix_ns = kBoot;
       settings_.suspended_ns = 0;
-      table_ = std::make_unique<ProcessTable>(settings_, kHost, [this] { return now_; });
+      table_ = std::make_unique<ProcessTable>(settings_, host(), [this] { return now_; });
     }
     return *table_;
   }
@@ -214,7 +215,7 @@ TEST_F(ProcessTableTest, RemembersTheEnvironmentBeforeTheTitle) {
   fork(8, 7);
   FakeProcess worker = master;
   worker.tgid = 8;
-  worker.start_ticks = 100 * 100;
+  worker.start_ticks = 10000;
   worker.args = {"gunicorn: worker [shop:app]"};
   worker.environment = {};
   proc_.start(worker);
@@ -269,7 +270,7 @@ TEST_F(ProcessTableTest, AnEndingProcessKeepsItsName) {
   EXPECT_EQ(name(8), "cart");
   fork(9, 8);
   process.tgid = 9;
-  process.start_ticks = 100 * 100;
+  process.start_ticks = 10000;
   process.executable.clear();
   process.args.clear();
   proc_.start(process);  // of a worker: the program's name is known

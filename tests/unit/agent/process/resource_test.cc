@@ -13,11 +13,13 @@ using ::testing::ElementsAre;
 using ::testing::Field;
 using ::testing::Not;
 
-const HostInfo kHost{.name = "node-7",
-                     .id = "0123456789abcdef0123456789abcdef",
-                     .arch = "amd64",
-                     .os_description = "Debian GNU/Linux 12 (bookworm)",
-                     .boot_id = "6a7b3f2e-0000-4000-8000-000000000001"};
+HostInfo host() {
+  return {.name = "node-7",
+          .id = "0123456789abcdef0123456789abcdef",
+          .arch = "amd64",
+          .os_description = "Debian GNU/Linux 12 (bookworm)",
+          .boot_id = "6a7b3f2e-0000-4000-8000-000000000001"};
+}
 
 Attribute text(std::string key, std::string value) {
   return {std::move(key), std::move(value)};
@@ -40,7 +42,7 @@ ProcessInfo shop() {
 
 TEST(Resource, HoldsTheSemanticConventionsAttributes) {
   EXPECT_THAT(
-      resource_attributes(shop(), kHost, {}),
+      resource_attributes(shop(), host(), {}),
       ElementsAre(text("service.name", "shop"), text("service.instance.id", "id"),
                   Attribute{"process.pid", std::int64_t{4711}},
                   Attribute{"process.parent_pid", std::int64_t{1}},
@@ -48,9 +50,9 @@ TEST(Resource, HoldsTheSemanticConventionsAttributes) {
                   text("process.executable.path", "/usr/bin/python3.11"),
                   text("process.owner", "www-data"), text("process.runtime.name", "cpython"),
                   text("process.creation.time", "2024-02-03T04:05:06.789Z"),
-                  text("host.name", "node-7"), text("host.id", kHost.id),
+                  text("host.name", "node-7"), text("host.id", host().id),
                   text("host.arch", "amd64"), text("os.type", "linux"),
-                  text("os.description", kHost.os_description)));
+                  text("os.description", host().os_description)));
 }
 
 TEST(Resource, LeavesOutWhatIsNotKnown) {
@@ -63,9 +65,9 @@ TEST(Resource, LeavesOutWhatIsNotKnown) {
 }
 
 TEST(Resource, CommandLinesOnlyWhenAskedFor) {
-  EXPECT_THAT(resource_attributes(shop(), kHost, {}),
+  EXPECT_THAT(resource_attributes(shop(), host(), {}),
               Not(Contains(Field(&Attribute::key, testing::StartsWith("process.command")))));
-  const auto attributes = resource_attributes(shop(), kHost, {.command_args = true});
+  const auto attributes = resource_attributes(shop(), host(), {.command_args = true});
   EXPECT_THAT(attributes, Contains(text("process.command", "python3")));
   EXPECT_THAT(attributes, Contains(Attribute{"process.command_args", shop().args}));
 }
@@ -75,7 +77,7 @@ TEST(Resource, TheOwnersAttributesWin) {
   process.service_namespace = "store";
   process.service_version = "1.2";
   process.resource_attributes = {{"host.name", "mine"}, {"deployment.environment.name", "prod"}};
-  const auto attributes = resource_attributes(process, kHost, {});
+  const auto attributes = resource_attributes(process, host(), {});
   EXPECT_THAT(attributes, Contains(text("service.namespace", "store")));
   EXPECT_THAT(attributes, Contains(text("service.version", "1.2")));
   EXPECT_THAT(attributes, Contains(text("host.name", "mine")));
@@ -84,17 +86,17 @@ TEST(Resource, TheOwnersAttributesWin) {
 }
 
 TEST(Resource, InstanceIdsAreStableAndDiffer) {
-  const std::string id = instance_id(kHost, 4711, 1000);
+  const std::string id = instance_id(host(), 4711, 1000);
   // python3 -c 'import uuid; print(uuid.uuid5(uuid.UUID("4d63009a-8d0f-11ee-aad7-4c796ed8e320"),
   // ...'
   EXPECT_EQ(id, "d23040c8-e0da-5240-a210-a39c4faa7fb3");
-  EXPECT_EQ(id, instance_id(kHost, 4711, 1000));
-  EXPECT_NE(id, instance_id(kHost, 4712, 1000));
-  EXPECT_NE(id, instance_id(kHost, 4711, 1001));
-  HostInfo rebooted = kHost;
+  EXPECT_EQ(id, instance_id(host(), 4711, 1000));
+  EXPECT_NE(id, instance_id(host(), 4712, 1000));
+  EXPECT_NE(id, instance_id(host(), 4711, 1001));
+  HostInfo rebooted = host();
   rebooted.boot_id = "6a7b3f2e-0000-4000-8000-000000000002";
   EXPECT_NE(id, instance_id(rebooted, 4711, 1000));
-  HostInfo unknown = kHost;
+  HostInfo unknown = host();
   unknown.id.clear();
   EXPECT_EQ(instance_id(unknown, 4711, 1000), "");
 }
