@@ -6,6 +6,7 @@
 #include <cstdlib>
 #include <sstream>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "tests/unit/agent/protocol/http1/markdown_cases.h"
@@ -14,7 +15,7 @@
 namespace kernspan::http1 {
 namespace {
 
-const std::string kFolder = KERNSPAN_SOURCE_DIR "/tests/vectors/http1";
+constexpr std::string_view kFolder = KERNSPAN_SOURCE_DIR "/tests/vectors/http1";
 constexpr std::size_t kStretchesMax = 20000;  // all of the cases that we have
 
 BodyRule rule_named(const std::string& name) {
