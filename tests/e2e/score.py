@@ -54,10 +54,15 @@ def _read_records(folder):
                 yield record
 
 
-def read_truth(folder, run=""):
-    """The true exchanges by path; with `run` only those of that run of the driver."""
+def read_truth(folder, run="", since_ns=0):
+    """The true exchanges by path; with `run` only those of that run of the driver, with `since_ns`
+    (Unix time) only those that the driver began later."""
     records = [record for record in _read_records(folder)
                if record["path"].rsplit("/", 1)[-1].startswith(run)]
+    if since_ns:
+        late = {record["token"] for record in records
+                if record.get("client") and record["start_ns"] > since_ns}
+        records = [record for record in records if record["token"] in late]
     by_id = {record["id"]: record for record in records}
     if len(by_id) != len(records):
         raise TruthError("two records have the same id")

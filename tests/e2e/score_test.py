@@ -28,7 +28,8 @@ class Requests:
     def add(self, serial):
         served_by = {what: service for service, what, _ in HOPS}
         driver = {"service": "driver", "client": True, "pid": 1, "id": f"driver-{serial}",
-                  "token": serial, "method": "POST", "path": f"/order/{serial}", "status": 200}
+                  "token": serial, "method": "POST", "path": f"/order/{serial}", "status": 200,
+                  "start_ns": len(self.records)}
         self.records.append(driver)
         for service, what, caller in HOPS:
             client = served_by.get(caller, "driver")
@@ -142,6 +143,11 @@ class ScoreTest(unittest.TestCase):
         result = self.requests.score(untraced=("driver",))
         self.assertEqual(result.complete, 2)
         self.assert_links(result, expected=16, right=16)
+
+    def test_requests_after_a_moment(self):
+        self.requests.score()
+        self.assertEqual(len(read_truth(self.requests.folder, since_ns=1)), 5)
+        self.assertEqual(len(read_truth(self.requests.folder, run="run-1")), 5)
 
     def test_part_of_the_stack(self):
         self.requests.records = [record for record in self.requests.records

@@ -91,6 +91,11 @@ class Stack:
         self.programs[name] = program
         program.wait_for(lambda: self._answers(name), f"GET /healthz on port {self.ports[name]}")
 
+    def orders_finished(self, run):
+        """How many orders of a run of the driver have been answered, or have failed."""
+        start = b'"path": "/order/' + run.encode() + b"-"
+        return sum(path.read_bytes().count(start) for path in self.truth.glob("driver-*.jsonl"))
+
     def stop(self):
         for name in reversed(list(self.programs)):
             self.programs.pop(name).stop()
