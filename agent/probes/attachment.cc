@@ -7,9 +7,6 @@
 #include <cstdarg>
 #include <cstdio>
 #include <cstring>
-#include <fstream>
-#include <iterator>
-#include <optional>
 
 #include "agent/probes/kernel_requirements.h"
 #include "capture.skel.h"
@@ -48,7 +45,9 @@ class LibbpfLog {
     while (line.ends_with('\n')) line.remove_suffix(1);
     if (line.starts_with("libbpf: ")) line.remove_prefix(8);
     if (*current_->forward_) (*current_->forward_)(line);
-    if (current_->reason_.empty() && line.starts_with("prog '")) current_->reason_ = line;
+    if (current_->reason_.empty() && (line.starts_with("prog '") || line.starts_with("map '"))) {
+      current_->reason_ = line;
+    }
     return 0;
   }
 
