@@ -1,0 +1,111 @@
+#include "tools/kernspan/validate/validate.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <fstream>
+
+#include "tools/kernspan/validate/known_components.h"
+
+namespace kernspan::tools {
+namespace {
+
+using ::testing::Contains;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+
+template <typename Factory>
+std::vector<std::string> types_of(const std::vector<Factory>& table) {
+  std::vector<std::string> types;
+  for (const Factory& factory : table) types.push_back(factory.type);
+  return types;
+}
+
+class ValidateTest : public ::testing::Test {
+ protected:
+  ValidateTest() {
+    std::string pattern = ::testing::TempDir() + "validateXXXXXX";
+    folder_ = mkdtemp(pattern.data());
+  }
+  ~ValidateTest() override { std::filesystem::remove_all(folder_); }
+
+  std::string write(const std::string& name, const std::string& yaml) {
+    const std::string path = folder_ / name;
+    std::ofstream(path) << yaml;
+    return path;
+  }
+
+  // Runs `validate` with these arguments; what it prints is in out_ and err_.
+  int validate(std::vector<std::string> arguments) {
+    CLI::App app;
+    const std::function<int()> execute = declare_validate(app);
+    std::ranges::reverse(arguments);  // as CLI11 wants them
+    app.parse(arguments);
+    ::testing::internal::CaptureStdout();
+    ::testing::internal::CaptureStderr();
+    const int code = execute();
+    fflush(stdout);
+    out_ = ::testing::internal::GetCapturedStdout();
+    err_ = ::testing::internal::GetCapturedStderr();
+    return code;
+  }
+
+  std::filesystem::path folder_;
+  std::string out_;
+  std::string err_;
+};
+
+TEST(KnownComponents, AreThoseOfAllTiers) {
+  const Registry all = known_components();
+  EXPECT_THAT(types_of(all.receivers), Contains("otlp").Times(1));
+  EXPECT_THAT(types_of(all.receivers), Contains("ebpf").Times(1));
+  EXPECT_THAT(types_of(all.processors), Contains("batch").Times(1));
+  EXPECT_THAT(types_of(all.exporters), Contains("otlp_grpc").Times(1));
+  EXPECT_THAT(types_of(all.extensions), Contains("health_check").Times(1));
+}
+
+TEST_F(ValidateTest, AcceptsTheAgentsConfiguration) {
+  const std::string path =
+      write("agent.yaml",
+            "receivers: {ebpf: }\n"
+            "processors: {batch: }\n"
+            "exporters: {otlp_grpc: {endpoint: 'gateway:4317', tls: {insecure: "
+            "true}}}\n"
+            "service: {pipelines: {traces: {receivers: [ebpf], processors: "
+            "[batch], exporters: [otlp_grpc]}}}\n");
+  EXPECT_EQ(validate({path}), 0);
+  EXPECT_EQ(out_, path + ": valid\n");
+  EXPECT_THAT(err_, IsEmpty());
+}
+
+TEST_F(ValidateTest, NamesFileLineAndColumnOfWhatIsWrong) {
+  const std::string path = write("bad.yaml",
+                                 "receivers:\n"
+                                 "  otlp:\n"
+                                 "    protocols:\n"
+                                 "      grpc:\n"
+                                 "        endpiont: localhost:4317\n"
+                                 "exporters: {debug: }\n"
+                                 "service: {pipelines: {traces: {receivers: [otlp], exporters: "
+                                 "[debug]}}}\n");
+  EXPECT_EQ(validate({path}), 1);
+  EXPECT_THAT(out_, IsEmpty());
+  EXPECT_THAT(err_, HasSubstr(path + ":5:9: receivers::otlp::protocols::grpc: unknown key "
+                                     "\"endpiont\"; did you mean \"endpoint\"?"));
+}
+
+TEST_F(ValidateTest, MergesItsArgumentsInOrder) {
+  const std::string one = write("one.yaml", "receivers: {otlp: {protocols: {grpc: }}}\n");
+  const std::string two = write("two.yaml",
+                                "exporters: {debug: }\n"
+                                "service: {pipelines: {traces: {receivers: [otlp], exporters: "
+                                "[debug]}}}\n");
+  EXPECT_EQ(validate({one}), 1);
+  EXPECT_EQ(validate({one, two}), 0) << err_;
+}
+
+}  // namespace
+}  // namespace kernspan::tools
