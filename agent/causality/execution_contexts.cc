@@ -5,8 +5,8 @@
 namespace kernspan {
 namespace {
 
-// After a wrong prediction a process must be right this often before its order is believed again; each
-// further one adds as much, up to the maximum.
+// After a wrong prediction a process must be right this often before its order is believed again;
+// each further one adds as much, up to the maximum.
 constexpr std::uint32_t kDistrustStep = 64;
 constexpr std::uint32_t kDistrustMax = 4096;
 
@@ -159,6 +159,8 @@ void ExecutionContexts::request_ended(Exchange& request) {
   if (context->last.get() == &request) context->last = {};
 }
 
-void ExecutionContexts::process_gone(std::uint32_t tgid) { distrust_.erase(tgid); }
+void ExecutionContexts::process_gone(std::uint32_t tgid) {
+  distrust_.erase(tgid);
+}
 
 }  // namespace kernspan

@@ -1,19 +1,22 @@
 // Which incoming request is a thread (or goroutine) working for, right now?
 //
-// What is observable of a context is the order of its reads and writes, and whether it slept between two
-// of them. Two kinds of program follow from that:
+// What is observable of a context is the order of its reads and writes, and whether it slept
+// between two of them. Two kinds of program follow from that:
 //
-//   - One request per context (gunicorn, Tomcat, a goroutine per connection): between reading a request and
+//   - One request per context (gunicorn, Tomcat, a goroutine per connection): between reading a
+//   request and
 //     answering it the context belongs to it, whatever it sleeps on. Evidence: thread, goroutine.
-//   - Event loops (nginx, Node.js): the context serves many requests in turn. What it sends belongs to the request
+//   - Event loops (nginx, Node.js): the context serves many requests in turn. What it sends belongs
+//   to the request
 //     whose bytes (or whose callee's answer) it read last, if it has not slept since: after a sleep
 //     something else may have woken it (a timer, a resolver's thread). Evidence: event_loop.
-//     If a second request has been read completely since the last sleep and nothing was sent for it, the program
-//     queues its work (asyncio does), and the order of reads says nothing: no evidence.
+//     If a second request has been read completely since the last sleep and nothing was sent for
+//     it, the program queues its work (asyncio does), and the order of reads says nothing: no
+//     evidence.
 //
-// The model is checked against the truth all the time: a response belongs to its request by its connection, so each
-// response is a prediction that holds or fails. A process that fails one is distrusted until it has
-// been right for a while; nothing is linked by order in the meantime.
+// The model is checked against the truth all the time: a response belongs to its request by its
+// connection, so each response is a prediction that holds or fails. A process that fails one is
+// distrusted until it has been right for a while; nothing is linked by order in the meantime.
 //
 // Used by one thread only.
 #pragma once
@@ -31,7 +34,8 @@ namespace kernspan {
 
 class ExecutionContexts {
  public:
-  // Contexts that are remembered; the least recently used one goes first. A context takes about 300 bytes.
+  // Contexts that are remembered; the least recently used one goes first. A context takes about 300
+  // bytes.
   explicit ExecutionContexts(std::size_t contexts_max = 65536);
 
   // Why nothing is said about who is being worked for.
@@ -48,10 +52,12 @@ class ExecutionContexts {
     Doubt doubt = Doubt::kNone;
   };
 
-  // The context read bytes of an incoming request; request->request_complete says if they were the last.
+  // The context read bytes of an incoming request; request->request_complete says if they were the
+  // last.
   void request_read(const Caller& caller, Exchange& request);
 
-  // The context read bytes of the answer to a call that `request` waits for, up to the last if complete.
+  // The context read bytes of the answer to a call that `request` waits for, up to the last if
+  // complete.
   void answer_read(const Caller& caller, Exchange& request, bool complete);
 
   // The context read bytes that belong to no known request: what it does next is not known either.
@@ -106,8 +112,9 @@ class ExecutionContexts {
 
   std::size_t contexts_max_;
   std::unordered_map<ContextKey, Context, KeyHash> contexts_;
-  std::list<ContextKey> ages_;                                // front: longest unused
-  std::unordered_map<std::uint32_t, std::uint32_t> distrust_;  // tgid -> right predictions still to go
+  std::list<ContextKey> ages_;  // front: longest unused
+  std::unordered_map<std::uint32_t, std::uint32_t>
+      distrust_;  // tgid -> right predictions still to go
   std::uint64_t mispredictions_ = 0;
   std::uint64_t evictions_ = 0;
 };

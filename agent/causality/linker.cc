@@ -30,8 +30,19 @@ void Linker::connecting(std::uint64_t connection, const Caller& caller, std::uin
     return;
   }
   const ExecutionContexts::Guess guess = contexts_.current(caller);
-  connects_[connection] = {.request = ExchangePtr(guess.request), .evidence = guess.evidence, .at_ns = now_ns};
-  if (guess.request) contexts_.acted(caller, *guess.request);
+  const auto [place, is_new] = connects_.try_emplace(connection);
+  if (!is_new) give_up_waiting(place->second);
+  place->second = {
+      .request = ExchangePtr(guess.request), .evidence = guess.evidence, .at_ns = now_ns};
+  if (!guess.request) return;
+  // The request waits for this call from now on, although the call is sent only when the connection
+  // is ready.
+  ++guess.request->open_calls;
+  contexts_.acted(caller, *guess.request);
+}
+
+void Linker::give_up_waiting(const Connect& connect) {
+  if (connect.request && connect.request->open_calls > 0) --connect.request->open_calls;
 }
 
 void Linker::request_read(Exchange& exchange, const Caller& caller, bool first) {
@@ -53,6 +64,7 @@ ExecutionContexts::Guess Linker::guess_caller(const Exchange& exchange, const Ca
   if (found == connects_.end()) return now;
   const Connect connect = found->second;
   connects_.erase(found);
+  give_up_waiting(connect);  // call_sent() counts the call itself
   if (now.evidence == Evidence::kThread || now.evidence == Evidence::kGoroutine) return now;
   // An event loop sends when the connection is ready: what it read last by then may be anything.
   if (!connect.request || connect.request->ended) {
@@ -76,8 +88,8 @@ void Linker::call_sent(Exchange& exchange, const Caller& caller, bool first_on_c
   Exchange* request = guess.request;
   Evidence evidence = guess.evidence;
   if (exchange.header_context) {
-    // A header settles it: it is the trace's own word. With several requests under the same header the
-    // order tells them apart.
+    // A header settles it: it is the trace's own word. With several requests under the same header
+    // the order tells them apart.
     const TraceContext& header = *exchange.header_context;
     Exchange* same = same_header_request(exchange);
     const bool guess_has_it = request && request->header_context &&
@@ -118,8 +130,9 @@ void Linker::ended(Exchange& exchange) {
   if (exchange.role == Role::kServer) {
     contexts_.request_ended(exchange);
     if (exchange.header_context) {
-      const auto [first, last] = by_header_.equal_range({exchange.tgid, exchange.header_context->trace_id,
-                                                         exchange.header_context->parent_span_id});
+      const auto [first, last] =
+          by_header_.equal_range({exchange.tgid, exchange.header_context->trace_id,
+                                  exchange.header_context->parent_span_id});
       const auto mine = std::find_if(
           first, last, [&](const auto& entry) { return entry.second.get() == &exchange; });
       if (mine != last) by_header_.erase(mine);
@@ -145,7 +158,8 @@ void Linker::join_wire(Exchange& exchange) {
     return;
   }
   adopt(server, client, Evidence::kWire);
-  // The hooks fire after the transfer, on two processors: the receiver's time can be the earlier one.
+  // The hooks fire after the transfer, on two processors: the receiver's time can be the earlier
+  // one.
   client.start_ns = std::min(client.start_ns, server.start_ns);
 }
 
@@ -219,28 +233,49 @@ void Linker::settle(Exchange& exchange) {
 
 void Linker::sweep(std::uint64_t now_ns) {
   std::erase_if(connects_, [&](const auto& entry) {
-    return entry.second.at_ns + limits_.connect_wait_max_ns < now_ns;
+    if (entry.second.at_ns + limits_.connect_wait_max_ns >= now_ns) return false;
+    give_up_waiting(entry.second);
+    return true;
   });
 }
 
 void Linker::count_doubt(ExecutionContexts::Doubt doubt) {
   switch (doubt) {
     case ExecutionContexts::Doubt::kNone:
-    case ExecutionContexts::Doubt::kNoRequest: ++counters_.no_request; break;
-    case ExecutionContexts::Doubt::kSlept: ++counters_.slept; break;
-    case ExecutionContexts::Doubt::kAmbiguous: ++counters_.ambiguous; break;
-    case ExecutionContexts::Doubt::kDistrusted: ++counters_.distrusted; break;
+    case ExecutionContexts::Doubt::kNoRequest:
+      ++counters_.no_request;
+      break;
+    case ExecutionContexts::Doubt::kSlept:
+      ++counters_.slept;
+      break;
+    case ExecutionContexts::Doubt::kAmbiguous:
+      ++counters_.ambiguous;
+      break;
+    case ExecutionContexts::Doubt::kDistrusted:
+      ++counters_.distrusted;
+      break;
   }
 }
 
 void Linker::count_link(Evidence evidence) {
   switch (evidence) {
-    case Evidence::kNone: break;
-    case Evidence::kEventLoop: ++counters_.event_loop; break;
-    case Evidence::kThread: ++counters_.thread; break;
-    case Evidence::kGoroutine: ++counters_.goroutine; break;
-    case Evidence::kTraceparent: ++counters_.traceparent; break;
-    case Evidence::kWire: ++counters_.wire; break;
+    case Evidence::kNone:
+      break;
+    case Evidence::kEventLoop:
+      ++counters_.event_loop;
+      break;
+    case Evidence::kThread:
+      ++counters_.thread;
+      break;
+    case Evidence::kGoroutine:
+      ++counters_.goroutine;
+      break;
+    case Evidence::kTraceparent:
+      ++counters_.traceparent;
+      break;
+    case Evidence::kWire:
+      ++counters_.wire;
+      break;
   }
 }
 

@@ -1,8 +1,9 @@
 // Decides who caused whom: gives each exchange its parent, the evidence for it, and its trace.
 //
 // Evidence, strongest first (a stronger one replaces a weaker one while the trace is not settled):
-//   server span:  wire (the client span of the same request on this node), else its traceparent header, else root.
-//   client span:  a traceparent that an open request of the same process came with (passed through), else a
+//   server span:  wire (the client span of the same request on this node), else its traceparent
+//   header, else root. client span:  a traceparent that an open request of the same process came
+//   with (passed through), else a
 //                 traceparent of its own (an SDK's span), else the context that sent it, else root.
 //
 // Used by one thread only.
@@ -20,19 +21,19 @@
 namespace kernspan {
 
 // X(field, name): how often a link was made, or not made and why; `name` is a metric label's value.
-#define KERNSPAN_LINK_OUTCOMES(X)                                                                \
-  X(wire, "wire")                                                                                \
-  X(traceparent, "traceparent")                                                                  \
-  X(goroutine, "goroutine")                                                                      \
-  X(thread, "thread")                                                                            \
-  X(event_loop, "event_loop")                                                                    \
-  X(no_request, "none_no_request")                 /* nothing was being served */                \
-  X(slept, "none_slept")                           /* the loop slept since it last read */       \
-  X(ambiguous, "none_ambiguous")                   /* several requests were waiting */           \
-  X(distrusted, "none_distrusted")                 /* the process proved the model wrong */      \
-  X(answered_elsewhere, "none_answered_elsewhere") /* another thread answered the parent */      \
-  X(bounds, "none_bounds")                         /* the trace is too deep, wide or old */      \
-  X(connects_full, "none_connects_full")            /* too many connect() calls to remember */    \
+#define KERNSPAN_LINK_OUTCOMES(X)                                                             \
+  X(wire, "wire")                                                                             \
+  X(traceparent, "traceparent")                                                               \
+  X(goroutine, "goroutine")                                                                   \
+  X(thread, "thread")                                                                         \
+  X(event_loop, "event_loop")                                                                 \
+  X(no_request, "none_no_request")                 /* nothing was being served */             \
+  X(slept, "none_slept")                           /* the loop slept since it last read */    \
+  X(ambiguous, "none_ambiguous")                   /* several requests were waiting */        \
+  X(distrusted, "none_distrusted")                 /* the process proved the model wrong */   \
+  X(answered_elsewhere, "none_answered_elsewhere") /* another thread answered the parent */   \
+  X(bounds, "none_bounds")                         /* the trace is too deep, wide or old */   \
+  X(connects_full, "none_connects_full")           /* too many connect() calls to remember */ \
   X(late, "none_late")                             /* the trace was settled before the ends met */
 
 struct LinkCounters {
@@ -43,9 +44,10 @@ struct LinkCounters {
 
 // Bounds on one trace, so that one confused program cannot chain the whole node into a single one.
 struct LinkLimits {
-  std::uint32_t depth_max = 64;                        // spans from the root to a leaf, on this node
-  std::uint32_t calls_max = 4096;                      // client spans below one server span
-  std::uint64_t trace_age_max_ns = 600'000'000'000;    // a request older than this causes nothing more
+  std::uint32_t depth_max = 64;    // spans from the root to a leaf, on this node
+  std::uint32_t calls_max = 4096;  // client spans below one server span
+  std::uint64_t trace_age_max_ns =
+      600'000'000'000;  // a request older than this causes nothing more
   std::uint64_t connect_wait_max_ns = 60'000'000'000;  // how long a connect() is remembered
   std::size_t connects_max = 16384;
 };
@@ -71,8 +73,8 @@ class Linker {
   // The exchange is over.
   void ended(Exchange& exchange);
 
-  // True if the exchange's parent may yet change: its link rests on order, and the request that it is
-  // linked to has not been answered.
+  // True if the exchange's parent may yet change: its link rests on order, and the request that it
+  // is linked to has not been answered.
   static bool awaits_confirmation(const Exchange& exchange);
 
   // Settles trace id, parent span id and evidence; after this they do not change. Idempotent.
@@ -104,6 +106,7 @@ class Linker {
     }
   };
 
+  static void give_up_waiting(const Connect& connect);
   void join_wire(Exchange& exchange);
   void adopt(Exchange& child, Exchange& parent, Evidence evidence);
   bool within_bounds(const Exchange& child, const Exchange& parent) const;

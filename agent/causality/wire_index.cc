@@ -8,8 +8,8 @@ std::size_t WireIndex::KeyHash::operator()(const Key& key) const noexcept {
   // Sequence numbers start at random and ports differ: the address adds little.
   std::uint64_t address;
   std::memcpy(&address, key.client.ip.data() + 8, sizeof address);
-  std::uint64_t mixed = std::uint64_t{key.seq} << 17 ^ std::uint64_t{key.client.port} << 1 ^ address ^
-                        static_cast<std::uint64_t>(key.role);
+  std::uint64_t mixed = std::uint64_t{key.seq} << 17 ^ std::uint64_t{key.client.port} << 1 ^
+                        address ^ static_cast<std::uint64_t>(key.role);
   mixed *= 0x9e3779b97f4a7c15u;
   return mixed ^ mixed >> 29;
 }

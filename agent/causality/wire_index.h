@@ -1,8 +1,9 @@
-// The two ends of one request on this node find each other: both see the client's address and the TCP
-// sequence number of the request's first byte. That passes TLS, needs no header and survives
+// The two ends of one request on this node find each other: both see the client's address and the
+// TCP sequence number of the request's first byte. That passes TLS, needs no header and survives
 // destination NAT; it does not survive source NAT or a proxy that is not traced.
 //
-// The ends come in either order, because the hooks fire after the transfer. Used by one thread only.
+// The ends come in either order, because the hooks fire after the transfer. Used by one thread
+// only.
 #pragma once
 
 #include <cstddef>

@@ -12,8 +12,8 @@ struct Caller {
   // How often the thread has gone to sleep: equal numbers mean that it ran through in between.
   std::uint64_t voluntary_switches = 0;
   bool is_goroutine = false;
-  // A program whose threads serve many requests in turn (nginx, Node.js): never treated as a thread per
-  // request, even while it has only one.
+  // A program whose threads serve many requests in turn (nginx, Node.js): never treated as a thread
+  // per request, even while it has only one.
   bool is_event_loop = false;
 };
 

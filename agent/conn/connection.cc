@@ -22,11 +22,16 @@ constexpr std::string_view kConnectionClosed = "connection_closed";
 
 std::string_view error_type_of(int error) {
   switch (error) {
-    case 0: return kConnectionClosed;
-    case ECONNRESET: return "ECONNRESET";
-    case EPIPE: return "EPIPE";
-    case ETIMEDOUT: return "ETIMEDOUT";
-    default: return "connection_error";
+    case 0:
+      return kConnectionClosed;
+    case ECONNRESET:
+      return "ECONNRESET";
+    case EPIPE:
+      return "EPIPE";
+    case ETIMEDOUT:
+      return "ETIMEDOUT";
+    default:
+      return "connection_error";
   }
 }
 
@@ -69,7 +74,8 @@ bool Connection::decide_role(const ks_transfer_event& event, std::string_view by
   if (!(event.flags & KS_HEAD_START)) return false;
   const bool received = event.direction == KS_RECV;
   bool is_response = false;
-  // The first message of a connection is a request; one that is older than the agent may show either.
+  // The first message of a connection is a request; one that is older than the agent may show
+  // either.
   if (event.flags & KS_MIDSTREAM) {
     is_response = http1::looks_like_start(MessageKind::kResponse, bytes);
     if (!is_response && !http1::looks_like_start(MessageKind::kRequest, bytes)) return false;
@@ -131,8 +137,8 @@ void Connection::RequestSide::on_begin() {
   c_.announce_request();
   c_.begin_seq_ = c_.requests_.next_seq;
   c_.begin_ns_ = c_.event_->header.ts_ns;
-  // Whoever sends the next request has had the whole answer, or reads it no more: that is how an answer of
-  // unknown length ends when its last bytes were not seen.
+  // Whoever sends the next request has had the whole answer, or reads it no more: that is how an
+  // answer of unknown length ends when its last bytes were not seen.
   if (c_.open_.size() == 1 && c_.response_to_ && c_.response_length_open_ && !c_.interim_) {
     c_.end_exchange(c_.response_to_, c_.responses_.last_ns);
   }
@@ -153,15 +159,14 @@ void Connection::fill_request(Exchange& exchange, const http1::Head& head) {
   exchange.user_agent = head.user_agent;
   exchange.version_minor = head.version_minor;
   exchange.head_truncated = head.truncated;
-  exchange.header_context = extract(
-      {.traceparent = head.traceparent,
-       .tracestate = head.tracestate,
-       .b3 = head.b3,
-       .b3_trace_id = head.b3_trace_id,
-       .b3_span_id = head.b3_span_id,
-       .b3_parent_span_id = head.b3_parent_span_id,
-       .b3_sampled = head.b3_sampled,
-       .b3_flags = head.b3_flags});
+  exchange.header_context = extract({.traceparent = head.traceparent,
+                                     .tracestate = head.tracestate,
+                                     .b3 = head.b3,
+                                     .b3_trace_id = head.b3_trace_id,
+                                     .b3_span_id = head.b3_span_id,
+                                     .b3_parent_span_id = head.b3_parent_span_id,
+                                     .b3_sampled = head.b3_sampled,
+                                     .b3_flags = head.b3_flags});
 }
 
 BodyRule Connection::RequestSide::on_head(const http1::Head& head) {
@@ -253,7 +258,8 @@ BodyRule Connection::ResponseSide::on_head(const http1::Head& head) {
   exchange.head_truncated = exchange.head_truncated || head.truncated;
   c_.response_length_open_ = !head.content_length || head.chunked;
   if (head.status == 101) return BodyRule::kTunnel;
-  if (exchange.method == "CONNECT" && head.status >= 200 && head.status < 300) return BodyRule::kTunnel;
+  if (exchange.method == "CONNECT" && head.status >= 200 && head.status < 300)
+    return BodyRule::kTunnel;
   if (exchange.method == "HEAD") return BodyRule::kNone;
   return BodyRule::kByHead;
 }

@@ -1,9 +1,10 @@
-// One end of one TCP connection: puts the pieces of its two streams in order, feeds the parsers, and pairs
-// each response with its request.
+// One end of one TCP connection: puts the pieces of its two streams in order, feeds the parsers,
+// and pairs each response with its request.
 //
-// Order: pieces carry TCP sequence numbers. What lies between two pieces was body that the kernel side did
-// not send, or was lost; the parser knows how much body it expects, so it can tell. After a loss
-// nothing is paired by position until the next request begins: exchanges in flight end as partial.
+// Order: pieces carry TCP sequence numbers. What lies between two pieces was body that the kernel
+// side did not send, or was lost; the parser knows how much body it expects, so it can tell. After
+// a loss nothing is paired by position until the next request begins: exchanges in flight end as
+// partial.
 #pragma once
 
 #include <cstdint>
@@ -24,8 +25,8 @@ struct ConnEnvironment {
   ExchangePool& pool;
   ExchangeObserver& observer;
   ConnCounters& counters;
-  // Requests without a response on one connection (pipelining). 128: nobody pipelines more, and a stream out of
-  // step must not grow.
+  // Requests without a response on one connection (pipelining). 128: nobody pipelines more, and a
+  // stream out of step must not grow.
   std::size_t pipelined_max = 128;
 };
 
@@ -116,9 +117,9 @@ class Connection {
   ExchangePtr response_to_;        // the request whose response is being read
   bool request_unannounced_ = false;
   bool request_seen_ = false;
-  bool interim_ = false;              // the response in progress is a 1xx
+  bool interim_ = false;               // the response in progress is a 1xx
   bool response_length_open_ = false;  // its end is not known from its head
-  std::uint32_t begin_seq_ = 0;       // of the request in progress
+  std::uint32_t begin_seq_ = 0;        // of the request in progress
   std::uint64_t begin_ns_ = 0;
 
   // The transfer in progress, for the sides' callbacks; null while a close or a timeout is handled.

@@ -9,8 +9,8 @@
 
 namespace kernspan {
 
-// The connections that carry a known protocol, by socket cookie. Bounded: the longest unused one makes room.
-// Used by one thread only.
+// The connections that carry a known protocol, by socket cookie. Bounded: the longest unused one
+// makes room. Used by one thread only.
 class ConnectionTable {
  public:
   // A connection takes about 1 KiB.
@@ -19,7 +19,8 @@ class ConnectionTable {
   void on_transfer(const ks_transfer_event& event, std::string_view bytes, const Caller& caller);
   void on_close(const ks_close_event& event);
 
-  // Ends exchanges without activity since `before_ns`. Looks at every connection: once in a few seconds.
+  // Ends exchanges without activity since `before_ns`. Looks at every connection: once in a few
+  // seconds.
   void expire(std::uint64_t before_ns);
   // Ends everything that is open, as partial.
   void abandon_all();

@@ -28,12 +28,18 @@ enum class Evidence : std::uint8_t {
 // The value of the attribute kernspan.link.evidence; empty for kNone.
 constexpr std::string_view evidence_name(Evidence evidence) {
   switch (evidence) {
-    case Evidence::kNone: return "";
-    case Evidence::kEventLoop: return "event_loop";
-    case Evidence::kThread: return "thread";
-    case Evidence::kGoroutine: return "goroutine";
-    case Evidence::kTraceparent: return "traceparent";
-    case Evidence::kWire: return "wire";
+    case Evidence::kNone:
+      return "";
+    case Evidence::kEventLoop:
+      return "event_loop";
+    case Evidence::kThread:
+      return "thread";
+    case Evidence::kGoroutine:
+      return "goroutine";
+    case Evidence::kTraceparent:
+      return "traceparent";
+    case Evidence::kWire:
+      return "wire";
   }
   return "";
 }
@@ -71,7 +77,7 @@ struct Exchange {
   std::optional<std::uint64_t> response_body_bytes;
   std::optional<TraceContext> header_context;  // of the request
   std::string_view error_type;                 // a constant: connection_closed, ECONNRESET, timeout
-  std::string_view partial;                    // a constant: why the span is not whole; empty: it is
+  std::string_view partial;  // a constant: why the span is not whole; empty: it is
   bool head_truncated = false;
   bool request_complete = false;
   bool response_begun = false;
@@ -80,11 +86,12 @@ struct Exchange {
   // --- who caused it (agent/causality) ---
   ExchangePtr parent;
   Evidence evidence = Evidence::kNone;
-  ExchangePtr on_behalf_of;        // client: the open incoming request that the call is for
-  ContextKey reader;               // server: the context that read the request
+  ExchangePtr on_behalf_of;         // client: the open incoming request that the call is for
+  ContextKey reader;                // server: the context that read the request
   bool answered_elsewhere = false;  // server: another context than the reader sent the response
-  std::uint32_t open_calls = 0;    // server: calls on its behalf that wait for their answer
-  std::uint32_t calls_total = 0;   // server: calls on its behalf, ever
+  std::uint32_t open_calls =
+      0;  // server: calls on its behalf that wait for a connection or an answer
+  std::uint32_t calls_total = 0;  // server: calls on its behalf, ever
   SpanId span_id;
   TraceId trace_id;  // valid: the trace is settled and the parent may no longer change
   SpanId parent_span_id;

@@ -5,9 +5,9 @@
 
 namespace kernspan {
 
-// Hears of exchanges as their bytes come by. Calls for one exchange come in this order; on_end is the last.
-// Whose bytes they are follows from the exchange's role: a server reads requests and sends
-// responses, a client the other way round.
+// Hears of exchanges as their bytes come by. Calls for one exchange come in this order; on_end is
+// the last. Whose bytes they are follows from the exchange's role: a server reads requests and
+// sends responses, a client the other way round.
 class ExchangeObserver {
  public:
   virtual ~ExchangeObserver() = default;
@@ -18,8 +18,8 @@ class ExchangeObserver {
   virtual void on_request_complete(Exchange& exchange, const Caller& caller) = 0;
   // The first byte of its response has passed.
   virtual void on_response_begin(Exchange& exchange, const Caller& caller) = 0;
-  // The exchange is over; end_ns and everything else is set. `caller` is null where no system call of the
-  // program ended it (connection closed, timeout, eviction).
+  // The exchange is over; end_ns and everything else is set. `caller` is null where no system call
+  // of the program ended it (connection closed, timeout, eviction).
   virtual void on_end(const ExchangePtr& exchange, const Caller* caller) = 0;
 };
 

@@ -1,6 +1,7 @@
-// Exchanges are pooled and shared by the few places that may still speak of one: its connection, the
-// contexts that worked on it, the wire index, its children, the queue of finished spans. All of them
-// run on the tracer's thread, so the count needs no atomics; that is why this is not shared_ptr.
+// Exchanges are pooled and shared by the few places that may still speak of one: its connection,
+// the contexts that worked on it, the wire index, its children, the queue of finished spans. All of
+// them run on the tracer's thread, so the count needs no atomics; that is why this is not
+// shared_ptr.
 #pragma once
 
 #include <cstddef>

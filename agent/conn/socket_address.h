@@ -7,7 +7,8 @@
 
 namespace kernspan {
 
-// An IPv6 or (v4-mapped) IPv4 address and a port, the address in network order, the port in host order.
+// An IPv6 or (v4-mapped) IPv4 address and a port, the address in network order, the port in host
+// order.
 struct SocketAddress {
   std::array<std::uint8_t, 16> ip{};
   std::uint16_t port = 0;

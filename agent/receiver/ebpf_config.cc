@@ -13,7 +13,8 @@ using std::chrono::minutes;
 using std::chrono::nanoseconds;
 using std::chrono::seconds;
 
-void read_wait(ConfigReader& reader, std::string_view key, std::uint64_t* value_ns, nanoseconds max) {
+void read_wait(ConfigReader& reader, std::string_view key, std::uint64_t* value_ns,
+               nanoseconds max) {
   nanoseconds value(static_cast<nanoseconds::rep>(*value_ns));
   reader.duration(key, &value, nanoseconds(0), max);
   *value_ns = static_cast<std::uint64_t>(value.count());
@@ -28,7 +29,8 @@ Result<EbpfConfig> EbpfConfig::read(const ConfigNode& node, ConfigWarnings& warn
   std::uint64_t ring_bytes = config.ring_buffer_bytes;
   reader.bytes("ring_buffer_size", &ring_bytes, 256u << 10, 1u << 30);
   if (!std::has_single_bit(ring_bytes)) {
-    reader.error("ring_buffer_size", "must be a power of two, as the kernel's ring buffers are: 4MiB, 8MiB, ...");
+    reader.error("ring_buffer_size",
+                 "must be a power of two, as the kernel's ring buffers are: 4MiB, 8MiB, ...");
   }
   config.ring_buffer_bytes = static_cast<std::uint32_t>(ring_bytes);
   reader.duration("drain_interval", &config.drain_interval, milliseconds(1), seconds(1));

@@ -19,7 +19,8 @@ constexpr int kIdleIntervals = 4;
 
 Linker::RandomId random_ids() {
   std::random_device device;
-  std::seed_seq seed{device(), device(), device(), device(), device(), device(), device(), device()};
+  std::seed_seq seed{device(), device(), device(), device(),
+                     device(), device(), device(), device()};
   return [engine = std::mt19937_64(seed)]() mutable {
     std::uint64_t id;
     do id = engine();
@@ -44,7 +45,9 @@ void log_probes(const probes::ProbeReport& report) {
 EbpfReceiver::EbpfReceiver(EbpfConfig config, const ComponentContext& context, TracesConsumer& next)
     : config_(std::move(config)), clock_(context.clock), next_(next), telemetry_(context) {}
 
-EbpfReceiver::~EbpfReceiver() { stop(std::chrono::steady_clock::now()); }
+EbpfReceiver::~EbpfReceiver() {
+  stop(std::chrono::steady_clock::now());
+}
 
 Result<std::unique_ptr<Receiver>> EbpfReceiver::create(const ConfigNode& node,
                                                        const ComponentContext& context,
@@ -99,8 +102,7 @@ void EbpfReceiver::run(std::stop_token stop) {
 }
 
 std::size_t EbpfReceiver::turn() {
-  probes::RecordSink& sink =
-      recorder_ ? static_cast<probes::RecordSink&>(*recorder_) : *dispatch_;
+  probes::RecordSink& sink = recorder_ ? static_cast<probes::RecordSink&>(*recorder_) : *dispatch_;
   const std::size_t records = source_->drain(sink);
   const std::uint64_t now_ns = clock_.monotonic_ns();
   const auto wall_offset_ns = static_cast<std::int64_t>(clock_.wall_ns() - now_ns);
@@ -129,7 +131,8 @@ void EbpfReceiver::pass_on(otlp::Batch batch) {
   }
   if (held_bytes_ + batch.byte_count() > kHeldBytesMax) {
     static LogLimiter limiter(std::chrono::seconds(10));
-    if (limiter.admit()) log_warn("ebpf: the pipeline refuses spans and the buffer is full: dropping");
+    if (limiter.admit())
+      log_warn("ebpf: the pipeline refuses spans and the buffer is full: dropping");
     return telemetry_.dropped(spans);
   }
   held_bytes_ += batch.byte_count();

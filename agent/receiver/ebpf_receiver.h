@@ -1,7 +1,8 @@
-// The `ebpf` receiver: drains the ring on a timer, traces, and passes batches of spans on. One thread does all of
-// that; nothing between the ring and the next consumer takes a lock.
+// The `ebpf` receiver: drains the ring on a timer, traces, and passes batches of spans on. One
+// thread does all of that; nothing between the ring and the next consumer takes a lock.
 //
-// The ledger has three stages for it: records of the kernel side, exchanges, and the receiver's own spans.
+// The ledger has three stages for it: records of the kernel side, exchanges, and the receiver's own
+// spans.
 #pragma once
 
 #include <atomic>

@@ -16,14 +16,16 @@ constexpr ks_counter kRingFull[] = {KS_COUNT_RING_FULL_TRANSFER, KS_COUNT_RING_F
 EbpfTelemetry::EbpfTelemetry(const ComponentContext& context)
     : id_(context.id),
       records_(context.ledger.add_stage_before(context.books, context.id + "/ring", "records")),
-      exchanges_(context.ledger.add_stage_before(context.books, context.id + "/exchanges", "exchanges")),
+      exchanges_(
+          context.ledger.add_stage_before(context.books, context.id + "/exchanges", "exchanges")),
       spans_(context.books),
       accepted_(context.metrics.counter("otelcol_receiver_accepted_spans",
                                         "Number of spans successfully pushed into the pipeline.",
                                         {{"receiver", context.id}, {"transport", "ebpf"}})),
-      refused_(context.metrics.counter("otelcol_receiver_refused_spans",
-                                       "Number of spans that could not be pushed into the pipeline.",
-                                       {{"receiver", context.id}, {"transport", "ebpf"}})),
+      refused_(
+          context.metrics.counter("otelcol_receiver_refused_spans",
+                                  "Number of spans that could not be pushed into the pipeline.",
+                                  {{"receiver", context.id}, {"transport", "ebpf"}})),
       spans_dropped_(context.books.dropped("refused_downstream")),
       registration_(context.metrics.add_collector(
           [this](std::vector<MetricFamily>& families) { collect(families); })) {}
@@ -75,7 +77,9 @@ void EbpfTelemetry::accepted(std::size_t spans) {
   accepted_.add(spans);
 }
 
-void EbpfTelemetry::refused(std::size_t spans) { refused_.add(spans); }
+void EbpfTelemetry::refused(std::size_t spans) {
+  refused_.add(spans);
+}
 
 void EbpfTelemetry::dropped(std::size_t spans) {
   spans_.release(spans);
@@ -101,7 +105,8 @@ void EbpfTelemetry::collect(std::vector<MetricFamily>& families) const {
   MetricFamily links{.name = "kernspan_span_links",
                      .help = "Parent links by evidence, and calls without one by reason.",
                      .samples = {}};
-#define KERNSPAN_SAMPLE(field, name) links.samples.push_back(sample("evidence", name, now.links.field));
+#define KERNSPAN_SAMPLE(field, name) \
+  links.samples.push_back(sample("evidence", name, now.links.field));
   KERNSPAN_LINK_OUTCOMES(KERNSPAN_SAMPLE)
 #undef KERNSPAN_SAMPLE
   families.push_back(std::move(links));
@@ -131,13 +136,15 @@ void EbpfTelemetry::collect(std::vector<MetricFamily>& families) const {
   families.push_back(std::move(processes));
 
   const auto gauge = [&](std::string name, std::string help, std::size_t value) {
-    families.push_back({.name = std::move(name),
-                        .help = std::move(help),
-                        .type = MetricType::kGauge,
-                        .samples = {{.labels = {{"receiver", id_}}, .value = static_cast<double>(value)}}});
+    families.push_back(
+        {.name = std::move(name),
+         .help = std::move(help),
+         .type = MetricType::kGauge,
+         .samples = {{.labels = {{"receiver", id_}}, .value = static_cast<double>(value)}}});
   };
   gauge("kernspan_connections", "Connections that carry a known protocol.", now.connections);
-  gauge("kernspan_exchanges_held", "Exchanges in flight or waiting to be written.", now.exchanges_held);
+  gauge("kernspan_exchanges_held", "Exchanges in flight or waiting to be written.",
+        now.exchanges_held);
   gauge("kernspan_processes_known", "Entries of the process table.", now.process_count);
   families.push_back({.name = "kernspan_causality_mispredictions",
                       .help = "Responses that the model of who works for whom got wrong.",

@@ -1,5 +1,5 @@
-// The receiver's books and metrics. The tracer's counters belong to its thread; what others read is a copy that the
-// thread publishes.
+// The receiver's books and metrics. The tracer's counters belong to its thread; what others read is
+// a copy that the thread publishes.
 #pragma once
 
 #include <cstdint>

@@ -6,8 +6,8 @@
 
 namespace kernspan {
 
-// Which programs are traced, by the name of their executable. Patterns are those of the shell (fnmatch): "nginx",
-// "python3*".
+// Which programs are traced, by the name of their executable. Patterns are those of the shell
+// (fnmatch): "nginx", "python3*".
 struct ProcessPolicy {
   std::vector<std::string> include_executables;  // empty: all
   std::vector<std::string> exclude_executables;

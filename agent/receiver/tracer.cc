@@ -61,9 +61,9 @@ void Tracer::on_transfer(const ks_transfer_event& event, std::string_view bytes)
     ++counters_.ignored_process;
     return;
   }
-  connections_.on_transfer(event, bytes,
-                           caller_of(program, event.tgid, event.tid, event.goroutine,
-                                     event.voluntary_switches));
+  connections_.on_transfer(
+      event, bytes,
+      caller_of(program, event.tgid, event.tid, event.goroutine, event.voluntary_switches));
 }
 
 void Tracer::on_connect(const ks_connect_event& event) {
@@ -71,10 +71,10 @@ void Tracer::on_connect(const ks_connect_event& event) {
   // Of a program that nobody has asked about no request can be open.
   const auto program = programs_.find(event.tgid);
   if (program == programs_.end() || !program->second.traced) return;
-  linker_.connecting(event.socket_cookie,
-                     caller_of(program->second, event.tgid, event.tid, event.goroutine,
-                               event.voluntary_switches),
-                     event.header.ts_ns);
+  linker_.connecting(
+      event.socket_cookie,
+      caller_of(program->second, event.tgid, event.tid, event.goroutine, event.voluntary_switches),
+      event.header.ts_ns);
 }
 
 void Tracer::on_close(const ks_close_event& event) {
@@ -135,8 +135,9 @@ void Tracer::on_end(const ExchangePtr& exchange, const Caller* caller) {
   linker_.ended(*exchange);
   // Due times must ascend: they are counted from the newest end.
   const std::uint64_t end_ns =
-      waiting_.empty() ? exchange->end_ns
-                       : std::max(exchange->end_ns, waiting_.back().due_ns - settings_.join_wait_ns);
+      waiting_.empty()
+          ? exchange->end_ns
+          : std::max(exchange->end_ns, waiting_.back().due_ns - settings_.join_wait_ns);
   waiting_.push_back({.exchange = exchange,
                       .due_ns = end_ns + settings_.join_wait_ns,
                       .until_ns = end_ns + settings_.confirm_wait_ns});
@@ -144,7 +145,8 @@ void Tracer::on_end(const ExchangePtr& exchange, const Caller* caller) {
 
 // --- spans ------------------------------------------------------------------------------------
 
-void Tracer::flush(std::uint64_t now_ns, std::int64_t wall_offset_ns, otlp::RequestEncoder& encoder) {
+void Tracer::flush(std::uint64_t now_ns, std::int64_t wall_offset_ns,
+                   otlp::RequestEncoder& encoder) {
   wall_offset_ns_ = wall_offset_ns;
   const bool pressed =
       pool_.in_use() * kPressureDenominator > settings_.exchanges_max * kPressureNumerator;
@@ -169,8 +171,8 @@ void Tracer::finish(std::uint64_t, otlp::RequestEncoder& encoder) {
 
 void Tracer::write(Exchange& exchange, otlp::RequestEncoder& encoder) {
   linker_.settle(exchange);
-  // The two ends are stamped on two processors, after the transfer: what was sent cannot end later than
-  // it was received.
+  // The two ends are stamped on two processors, after the transfer: what was sent cannot end later
+  // than it was received.
   if (exchange.evidence == Evidence::kWire && exchange.parent->ended) {
     exchange.end_ns = std::clamp(exchange.end_ns, exchange.start_ns,
                                  std::max(exchange.start_ns, exchange.parent->end_ns));

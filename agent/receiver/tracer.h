@@ -1,8 +1,8 @@
 // From kernel events to spans: connections -> exchanges -> links -> spans.
 //
-// A span is written when its exchange has been over for `join_wait_ns`, so that its other end on this node
-// has been seen in whatever order the events came, and when its links no longer depend on an answer that is
-// still to come (at most `confirm_wait_ns`).
+// A span is written when its exchange has been over for `join_wait_ns`, so that its other end on
+// this node has been seen in whatever order the events came, and when its links no longer depend on
+// an answer that is still to come (at most `confirm_wait_ns`).
 //
 // Runs on one thread, without a clock or a kernel of its own: replaying recorded events gives the
 // same spans.
@@ -64,8 +64,8 @@ class Tracer final : public ExchangeObserver {
   void on_fork(const ks_fork_event& event);
   void on_exit(const ks_exit_event& event);
 
-  // Writes the spans that are due. `wall_offset_ns`: Unix time minus monotonic time, now: what is opened
-  // from here on is given it.
+  // Writes the spans that are due. `wall_offset_ns`: Unix time minus monotonic time, now: what is
+  // opened from here on is given it.
   void flush(std::uint64_t now_ns, std::int64_t wall_offset_ns, otlp::RequestEncoder& encoder);
   // Ends what is open (as partial) and writes everything.
   void finish(std::uint64_t now_ns, otlp::RequestEncoder& encoder);

@@ -8,11 +8,14 @@
 namespace kernspan {
 namespace {
 
-// Methods that the conventions call known; names and http.request.method must be of low cardinality.
-constexpr std::array<std::string_view, 9> kKnownMethods{"CONNECT", "DELETE", "GET",  "HEAD", "OPTIONS",
-                                                        "PATCH",   "POST",   "PUT", "TRACE"};
+// Methods that the conventions call known; names and http.request.method must be of low
+// cardinality.
+constexpr std::array<std::string_view, 9> kKnownMethods{
+    "CONNECT", "DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT", "TRACE"};
 
-std::string_view version_text(int minor) { return minor == 0 ? "1.0" : "1.1"; }
+std::string_view version_text(int minor) {
+  return minor == 0 ? "1.0" : "1.1";
+}
 
 bool is_error_status(const Exchange& exchange) {
   return exchange.status >= (exchange.role == Role::kClient ? 400 : 500);
@@ -61,7 +64,8 @@ void HttpSpanWriter::add_url(const Exchange& exchange, const HttpTarget& target)
 void HttpSpanWriter::write(const Exchange& exchange, otlp::RequestEncoder& encoder) {
   attributes_.clear();
   const std::string_view method = exchange.method;
-  const bool known = std::find(kKnownMethods.begin(), kKnownMethods.end(), method) != kKnownMethods.end();
+  const bool known =
+      std::find(kKnownMethods.begin(), kKnownMethods.end(), method) != kKnownMethods.end();
   add("http.request.method", known ? method : std::string_view("_OTHER"));
   if (!known) add("http.request.method_original", method);
   const HttpTarget target = parse_http_target(method, exchange.target, exchange.host);
@@ -75,7 +79,8 @@ void HttpSpanWriter::write(const Exchange& exchange, otlp::RequestEncoder& encod
   if (exchange.response_body_bytes) {
     add("http.response.body.size", static_cast<std::int64_t>(*exchange.response_body_bytes));
   }
-  if (!exchange.user_agent.empty()) add("user_agent.original", std::string_view(exchange.user_agent));
+  if (!exchange.user_agent.empty())
+    add("user_agent.original", std::string_view(exchange.user_agent));
 
   const bool is_error = !exchange.error_type.empty() || is_error_status(exchange);
   if (!exchange.error_type.empty()) {
@@ -93,20 +98,20 @@ void HttpSpanWriter::write(const Exchange& exchange, otlp::RequestEncoder& encod
   const auto wall = [&](std::uint64_t monotonic_ns) {
     return monotonic_ns + static_cast<std::uint64_t>(exchange.wall_offset_ns);
   };
-  encoder.add_span({.trace_id = exchange.trace_id,
-                    .span_id = exchange.span_id,
-                    .parent_span_id = exchange.parent_span_id,
-                    .trace_state = exchange.trace_state,
-                    .flags = exchange.trace_flags,
-                    .kind = exchange.role == Role::kServer ? otlp::SpanKind::kServer
-                                                           : otlp::SpanKind::kClient,
-                    .name = known ? method : std::string_view("HTTP"),
-                    .start_time_unix_ns = wall(exchange.start_ns),
-                    .end_time_unix_ns = wall(exchange.end_ns),
-                    .status_code = is_error ? otlp::StatusCode::kError : otlp::StatusCode::kUnset,
-                    .status_message = {},
-                    .attributes = attributes_,
-                    .dropped_attributes_count = 0});
+  encoder.add_span(
+      {.trace_id = exchange.trace_id,
+       .span_id = exchange.span_id,
+       .parent_span_id = exchange.parent_span_id,
+       .trace_state = exchange.trace_state,
+       .flags = exchange.trace_flags,
+       .kind = exchange.role == Role::kServer ? otlp::SpanKind::kServer : otlp::SpanKind::kClient,
+       .name = known ? method : std::string_view("HTTP"),
+       .start_time_unix_ns = wall(exchange.start_ns),
+       .end_time_unix_ns = wall(exchange.end_ns),
+       .status_code = is_error ? otlp::StatusCode::kError : otlp::StatusCode::kUnset,
+       .status_message = {},
+       .attributes = attributes_,
+       .dropped_attributes_count = 0});
 }
 
 }  // namespace kernspan

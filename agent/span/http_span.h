@@ -24,7 +24,9 @@ class HttpSpanWriter {
   void write(const Exchange& exchange, otlp::RequestEncoder& encoder);
 
  private:
-  void add(std::string_view key, otlp::AttributeValue value) { attributes_.push_back({key, value}); }
+  void add(std::string_view key, otlp::AttributeValue value) {
+    attributes_.push_back({key, value});
+  }
   void add_addresses(const Exchange& exchange, const struct HttpTarget& target);
   void add_url(const Exchange& exchange, const struct HttpTarget& target);
 

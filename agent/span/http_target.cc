@@ -33,7 +33,8 @@ void split_path(std::string_view rest, HttpTarget& out) {
 
 }  // namespace
 
-HttpTarget parse_http_target(std::string_view method, std::string_view target, std::string_view host) {
+HttpTarget parse_http_target(std::string_view method, std::string_view target,
+                             std::string_view host) {
   HttpTarget out;
   if (method == "CONNECT") {
     split_authority(target, out);

@@ -17,6 +17,7 @@ struct HttpTarget {
 };
 
 // Never fails: what does not parse is left empty. The views point into the arguments.
-HttpTarget parse_http_target(std::string_view method, std::string_view target, std::string_view host);
+HttpTarget parse_http_target(std::string_view method, std::string_view target,
+                             std::string_view host);
 
 }  // namespace kernspan

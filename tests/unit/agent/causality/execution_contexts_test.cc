@@ -10,7 +10,8 @@ using Doubt = ExecutionContexts::Doubt;
 class ExecutionContextsTest : public testing::Test {
  protected:
   Caller thread(std::uint64_t tid) {
-    return {.key = {.tgid = 1, .id = tid}, .voluntary_switches = sleeps_, .is_event_loop = is_loop_};
+    return {
+        .key = {.tgid = 1, .id = tid}, .voluntary_switches = sleeps_, .is_event_loop = is_loop_};
   }
   Caller goroutine(std::uint64_t g) {
     return {.key = {.tgid = 1, .id = g}, .voluntary_switches = sleeps_, .is_goroutine = true};

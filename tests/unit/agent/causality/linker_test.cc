@@ -178,6 +178,24 @@ TEST_F(LinkerTest, FirstRequestOfAConnectionIsForWhoeverConnected) {
   EXPECT_EQ(call->parent.get(), a.get());
 }
 
+TEST_F(LinkerTest, RequestWhoseSecondCallAwaitsItsConnectionDoesNotCompete) {
+  Caller loop = thread(1, 7);
+  loop.is_event_loop = true;
+  ExchangePtr a = exchange(Role::kServer, 1, 1, 1, kMs);
+  linker_.request_read(*a, loop, true);
+  linker_.connecting(77, loop, kMs);
+  linker_.connecting(78, loop, kMs);
+  ExchangePtr first = exchange(Role::kClient, 1, 77, 3, 2 * kMs);
+  linker_.call_sent(*first, loop, true);
+  linker_.answer_read(*first, loop, true);  // before the second call could be sent
+  linker_.ended(*first);
+  ExchangePtr b = exchange(Role::kServer, 1, 2, 2, kMs);
+  linker_.request_read(*b, loop, true);
+  ExchangePtr call = exchange(Role::kClient, 1, 90, 4, 2 * kMs);
+  linker_.call_sent(*call, loop, false);
+  EXPECT_EQ(call->parent.get(), b.get());
+}
+
 TEST_F(LinkerTest, ConnectionThatNobodyAskedForHasNoParent) {
   Caller loop = thread(1, 7);
   loop.is_event_loop = true;

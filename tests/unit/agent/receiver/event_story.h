@@ -59,13 +59,14 @@ class EventStory {
     return {client, server};
   }
 
-  // One transfer: `head` is what the kernel side captures, then `unseen` body bytes ending in `tail`.
-  void send(StorySocket& socket, const StoryThread& thread, std::string_view head, std::uint32_t unseen = 0,
-            std::string_view tail = {}) {
+  // One transfer: `head` is what the kernel side captures, then `unseen` body bytes ending in
+  // `tail`.
+  void send(StorySocket& socket, const StoryThread& thread, std::string_view head,
+            std::uint32_t unseen = 0, std::string_view tail = {}) {
     transfer(socket, thread, KS_SEND, head, unseen, tail);
   }
-  void recv(StorySocket& socket, const StoryThread& thread, std::string_view head, std::uint32_t unseen = 0,
-            std::string_view tail = {}) {
+  void recv(StorySocket& socket, const StoryThread& thread, std::string_view head,
+            std::uint32_t unseen = 0, std::string_view tail = {}) {
     transfer(socket, thread, KS_RECV, head, unseen, tail);
   }
   void eof(StorySocket& socket, const StoryThread& thread) {

@@ -15,7 +15,8 @@ namespace {
 
 using otlp::SpanRecord;
 
-constexpr std::string_view kGet = "GET /cart?token=secret HTTP/1.1\r\nHost: shop.example\r\nUser-Agent: story/1\r\n\r\n";
+constexpr std::string_view kGet =
+    "GET /cart?token=secret HTTP/1.1\r\nHost: shop.example\r\nUser-Agent: story/1\r\n\r\n";
 constexpr std::string_view kOk = "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n";
 constexpr StoryThread kClientThread{.tgid = 900001, .tid = 900001};
 constexpr StoryThread kServerThread{.tgid = 900002, .tid = 900002};
@@ -28,10 +29,11 @@ class TracerTest : public testing::Test {
     // A proc root without processes: names come from the events, none of which are sent here.
     process::ProcessTable::Settings table;
     table.proc_root = "/nonexistent-proc";
-    processes_ = std::make_unique<process::ProcessTable>(table, process::HostInfo{},
-                                                         [this] { return story_ ? story_->now_ns : 0; });
-    tracer_ = std::make_unique<Tracer>(std::move(settings), *processes_, process::HostInfo{},
-                                       [this] { return ++next_id_; }, [](std::uint32_t, bool) {});
+    processes_ = std::make_unique<process::ProcessTable>(
+        table, process::HostInfo{}, [this] { return story_ ? story_->now_ns : 0; });
+    tracer_ = std::make_unique<Tracer>(
+        std::move(settings), *processes_, process::HostInfo{}, [this] { return ++next_id_; },
+        [](std::uint32_t, bool) {});
     story_ = std::make_unique<EventStory>(*tracer_);
   }
 
@@ -179,7 +181,8 @@ TEST_F(TracerTest, ChainThroughAThreadIsOneTrace) {
 
 TEST_F(TracerTest, BodiesThatAreNotSeenEndByCounting) {
   auto [client, server] = story_->connect_pair();
-  story_->recv(server, kServerThread, "POST /up HTTP/1.1\r\nHost: a\r\nContent-Length: 5000\r\n\r\n", 1000);
+  story_->recv(server, kServerThread,
+               "POST /up HTTP/1.1\r\nHost: a\r\nContent-Length: 5000\r\n\r\n", 1000);
   story_->recv(server, kServerThread, {}, 4000);
   story_->send(server, kServerThread, "HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n", 20000);
   story_->pass_ms(50);
@@ -258,10 +261,12 @@ TEST_F(TracerTest, PipelinedRequestsGetTheirOwnResponses) {
 
 TEST_F(TracerTest, UpgradeHandsTheConnectionOff) {
   auto [client, server] = story_->connect_pair();
-  story_->recv(server, kServerThread,
-               "GET /chat HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n");
-  story_->send(server, kServerThread,
-               "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n");
+  story_->recv(
+      server, kServerThread,
+      "GET /chat HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n");
+  story_->send(
+      server, kServerThread,
+      "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n");
   story_->recv(server, kServerThread, "GET /not-a-request HTTP/1.1\r\n\r\n");
   const auto all = spans_after_wait();
   ASSERT_EQ(all.size(), 1u);

@@ -51,7 +51,9 @@ TEST(HttpTarget, AuthorityFormIsForConnect) {
   EXPECT_TRUE(t.path.empty());
 }
 
-TEST(HttpTarget, AsteriskForm) { EXPECT_EQ(parse_http_target("OPTIONS", "*", "a").path, "*"); }
+TEST(HttpTarget, AsteriskForm) {
+  EXPECT_EQ(parse_http_target("OPTIONS", "*", "a").path, "*");
+}
 
 TEST(HttpTarget, NonsensePortsAreLeftOut) {
   for (const char* host : {"a:", "a:x", "a:70000", "a:0", "a:8x", "a:-1"}) {
