@@ -70,3 +70,9 @@ int BPF_PROG(tp_exit, struct task_struct* task) {
   on_exit(task);
   return 0;
 }
+
+SEC("?tp_btf/sched_switch")
+int BPF_PROG(tp_switch, bool is_preempted, struct task_struct* previous) {
+  on_switch(is_preempted, previous);
+  return 0;
+}

@@ -56,7 +56,7 @@ static __always_inline void on_connect(struct sock* sk) {
   const struct pt_regs* regs = (const struct pt_regs*)bpf_task_pt_regs(task);
   event->socket_cookie = bpf_get_socket_cookie(sk);
   event->goroutine = regs ? regs->r14 : 0;
-  event->voluntary_switches = task->nvcsw;
+  event->turn = ks_turn_of(task);
   event->tgid = pid_tgid >> 32;
   event->tid = (ks_u32)pid_tgid;
   ks_submit(event);

@@ -6,7 +6,7 @@
 #ifndef KERNSPAN_BPF_TRANSFER_BPF_H
 #define KERNSPAN_BPF_TRANSFER_BPF_H
 
-#include "bpf/user_buffer.bpf.h"
+#include "bpf/turns.bpf.h"
 
 enum {
   KS_AF_INET = 2,
@@ -392,7 +392,7 @@ static __always_inline void ks_set_fixed(struct ks_transfer_event* event, struct
   event->header.kind = KS_EVENT_TRANSFER;
   event->socket_cookie = bpf_get_socket_cookie(sk);
   event->goroutine = regs ? regs->r14 : 0;
-  event->voluntary_switches = task->nvcsw;
+  event->turn = ks_turn_of(task);
   event->tgid = pid_tgid >> 32;
   event->tid = (ks_u32)pid_tgid;
   event->flags = socket->is_from_first ? 0 : KS_MIDSTREAM;
@@ -407,7 +407,10 @@ static __always_inline void ks_set_fixed(struct ks_transfer_event* event, struct
 static __always_inline void on_transfer(struct sock* sk, int ret, int flags, ks_u32 direction,
                                         ks_u32 slot) {
   if (ret < 0 || (ret == 0 && direction == KS_SEND)) return;
-  if (!ks_is_tcp(sk)) return;
+  if (!ks_is_tcp(sk)) {
+    if (direction == KS_RECV && ret > 0) ks_read_unfollowed();
+    return;
+  }
   /* Urgent data and the error queue are not the stream. */
   if (flags & (KS_MSG_OOB | KS_MSG_ERRQUEUE)) return;
   struct ks_socket* socket =
@@ -416,7 +419,10 @@ static __always_inline void on_transfer(struct sock* sk, int ret, int flags, ks_
     if (ret != 0) ks_count(KS_COUNT_NO_STORAGE);
     return;
   }
-  if (socket->protocol == KS_PROTOCOL_GIVEN_UP) return;
+  if (socket->protocol == KS_PROTOCOL_GIVEN_UP) {
+    if (direction == KS_RECV && ret > 0) ks_read_unfollowed();
+    return;
+  }
   if (flags & KS_MSG_PEEK) {
     ks_count(KS_COUNT_PEEK);
     return;

@@ -57,10 +57,10 @@ bool ExecutionContexts::others_wait(const Context& context, const Exchange& requ
 
 void ExecutionContexts::fed(const Caller& caller, Context& context, Exchange& request,
                             bool complete) {
-  if (context.switches != caller.voluntary_switches) {
+  if (context.turn != caller.turn) {
     while (context.waiting_count > 0) context.waiting[--context.waiting_count] = {};
     context.waiting_overflow = false;
-    context.switches = caller.voluntary_switches;
+    context.turn = caller.turn;
   }
   context.last = ExchangePtr(&request);
   stop_waiting(context, request);
@@ -112,7 +112,7 @@ ExecutionContexts::Guess ExecutionContexts::current_unchecked(const Caller& call
   }
   // A goroutine is not an event loop: one that has several requests open passes them on.
   if (caller.is_goroutine) return {.doubt = Doubt::kAmbiguous};
-  if (context.switches != caller.voluntary_switches) return {.doubt = Doubt::kSlept};
+  if (context.turn != caller.turn) return {.doubt = Doubt::kTurnOver};
   if (others_wait(context, request)) return {.doubt = Doubt::kAmbiguous};
   return {.request = &request, .evidence = Evidence::kEventLoop};
 }

@@ -1,18 +1,17 @@
 // Which incoming request is a thread (or goroutine) working for, right now?
 //
-// What is observable of a context is the order of its reads and writes, and whether it slept
-// between two of them. Two kinds of program follow from that:
+// What is observable of a context is the order of its reads and writes, and whether it waited for
+// events between two of them. Two kinds of program follow from that:
 //
 //   - One request per context (gunicorn, Tomcat, a goroutine per connection): between reading a
-//   request and
-//     answering it the context belongs to it, whatever it sleeps on. Evidence: thread, goroutine.
+//     request and answering it the context belongs to it, whatever it waits for. Evidence: thread,
+//     goroutine.
 //   - Event loops (nginx, Node.js): the context serves many requests in turn. What it sends belongs
-//   to the request
-//     whose bytes (or whose callee's answer) it read last, if it has not slept since: after a sleep
-//     something else may have woken it (a timer, a resolver's thread). Evidence: event_loop.
-//     If a second request has been read completely since the last sleep and nothing was sent for
-//     it, the program queues its work (asyncio does), and the order of reads says nothing: no
-//     evidence.
+//     to the request whose bytes (or whose callee's answer) it read last, as long as it has not
+//     waited for events since: then something else may have woken it (a timer, a resolver's
+//     thread). Evidence: event_loop. If a second request has been read completely in the same turn
+//     and nothing was sent for it, the program queues its work (asyncio does), and the order of
+//     reads says nothing: no evidence.
 //
 // The model is checked against the truth all the time: a response belongs to its request by its
 // connection, so each response is a prediction that holds or fails. A process that fails one is
@@ -42,7 +41,7 @@ class ExecutionContexts {
   enum class Doubt : std::uint8_t {
     kNone,
     kNoRequest,   // the context has no request open
-    kSlept,       // an event loop went to sleep since it last read
+    kTurnOver,    // an event loop has waited for events since it last read
     kAmbiguous,   // several requests wait for the loop
     kDistrusted,  // the process has lately proved the model wrong
   };
@@ -92,7 +91,7 @@ class ExecutionContexts {
   };
   struct Context {
     ExchangePtr last;  // the request that the last read was about
-    std::uint64_t switches = 0;
+    std::uint64_t turn = 0;
     std::uint32_t open = 0;  // requests read here and not over
     bool multiplexes = false;
     // Requests that were fed completely since the last sleep, and for which nothing was sent since.

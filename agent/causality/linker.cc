@@ -245,8 +245,8 @@ void Linker::count_doubt(ExecutionContexts::Doubt doubt) {
     case ExecutionContexts::Doubt::kNoRequest:
       ++counters_.no_request;
       break;
-    case ExecutionContexts::Doubt::kSlept:
-      ++counters_.slept;
+    case ExecutionContexts::Doubt::kTurnOver:
+      ++counters_.turn_over;
       break;
     case ExecutionContexts::Doubt::kAmbiguous:
       ++counters_.ambiguous;

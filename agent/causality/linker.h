@@ -1,10 +1,12 @@
 // Decides who caused whom: gives each exchange its parent, the evidence for it, and its trace.
 //
-// Evidence, strongest first (a stronger one replaces a weaker one while the trace is not settled):
-//   server span:  wire (the client span of the same request on this node), else its traceparent
-//   header, else root. client span:  a traceparent that an open request of the same process came
-//   with (passed through), else a
-//                 traceparent of its own (an SDK's span), else the context that sent it, else root.
+// What is asked for evidence, in this order:
+//
+//   server span:  wire (the client span of the same request on this node), its traceparent header;
+//                 else it is a root.
+//   client span:  a traceparent that an open request of the same process came with (it was passed
+//                 through), a traceparent of its own (an SDK's span), the context that sent it;
+//                 else it is a root.
 //
 // Used by one thread only.
 #pragma once
@@ -28,7 +30,7 @@ namespace kernspan {
   X(thread, "thread")                                                                         \
   X(event_loop, "event_loop")                                                                 \
   X(no_request, "none_no_request")                 /* nothing was being served */             \
-  X(slept, "none_slept")                           /* the loop slept since it last read */    \
+  X(turn_over, "none_turn_over")                   /* the loop has waited for events */       \
   X(ambiguous, "none_ambiguous")                   /* several requests were waiting */        \
   X(distrusted, "none_distrusted")                 /* the process proved the model wrong */   \
   X(answered_elsewhere, "none_answered_elsewhere") /* another thread answered the parent */   \

@@ -9,8 +9,8 @@ namespace kernspan {
 // Who made a system call, and what its program is known to be like.
 struct Caller {
   ContextKey key;
-  // How often the thread has gone to sleep: equal numbers mean that it ran through in between.
-  std::uint64_t voluntary_switches = 0;
+  // Of an event loop: equal numbers mean that it has not waited for events in between.
+  std::uint64_t turn = 0;
   bool is_goroutine = false;
   // A program whose threads serve many requests in turn (nginx, Node.js): never treated as a thread
   // per request, even while it has only one.

@@ -46,12 +46,19 @@ inline constexpr std::array kProcess = {
             "tracepoints sched_process_exec, sched_process_fork and sched_process_exit"},
 };
 
+inline constexpr std::array kTracepointSwitch = {"tp_switch"};
+inline constexpr std::array kTurns = {
+    Variant{"tracepoint", kTracepointSwitch, "tracepoint sched_switch"},
+};
+
 }  // namespace attach_table
 
 inline constexpr std::array kAttachTable = {
     Group{"transfer", "the heads of messages", true, attach_table::kTransfer},
     Group{"connection", "connects and closes", false, attach_table::kConnection},
     Group{"process", "starts and ends of programs", false, attach_table::kProcess},
+    // Without it every sleep of a thread ends its turn (bpf/turns.bpf.h).
+    Group{"turns", "when an event loop waits for events", false, attach_table::kTurns},
 };
 
 }  // namespace kernspan::probes

@@ -45,9 +45,9 @@ const Tracer::Program& Tracer::program_of(std::uint32_t tgid) {
 }
 
 Caller Tracer::caller_of(const Program& program, std::uint32_t tgid, std::uint32_t tid,
-                         std::uint64_t goroutine, std::uint64_t voluntary_switches) const {
+                         std::uint64_t goroutine, std::uint64_t turn) const {
   return {.key = {.tgid = tgid, .id = program.is_go ? goroutine : tid},
-          .voluntary_switches = voluntary_switches,
+          .turn = turn,
           .is_goroutine = program.is_go,
           .is_event_loop = program.is_event_loop};
 }
@@ -63,7 +63,7 @@ void Tracer::on_transfer(const ks_transfer_event& event, std::string_view bytes)
   }
   connections_.on_transfer(
       event, bytes,
-      caller_of(program, event.tgid, event.tid, event.goroutine, event.voluntary_switches));
+      caller_of(program, event.tgid, event.tid, event.goroutine, event.turn));
 }
 
 void Tracer::on_connect(const ks_connect_event& event) {
@@ -73,7 +73,7 @@ void Tracer::on_connect(const ks_connect_event& event) {
   if (program == programs_.end() || !program->second.traced) return;
   linker_.connecting(
       event.socket_cookie,
-      caller_of(program->second, event.tgid, event.tid, event.goroutine, event.voluntary_switches),
+      caller_of(program->second, event.tgid, event.tid, event.goroutine, event.turn),
       event.header.ts_ns);
 }
 

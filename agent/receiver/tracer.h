@@ -95,7 +95,7 @@ class Tracer final : public ExchangeObserver {
 
   const Program& program_of(std::uint32_t tgid);
   Caller caller_of(const Program& program, std::uint32_t tgid, std::uint32_t tid,
-                   std::uint64_t goroutine, std::uint64_t voluntary_switches) const;
+                   std::uint64_t goroutine, std::uint64_t turn) const;
   void write(Exchange& exchange, otlp::RequestEncoder& encoder);
   std::string_view resource_of(std::uint32_t tgid);
   void sweep(std::uint64_t now_ns);

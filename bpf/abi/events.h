@@ -89,9 +89,9 @@ struct ks_transfer_event {
   ks_u64 socket_cookie;
   /* The saved r14 of the calling thread: the current g where the program is a Go program. */
   ks_u64 goroutine;
-  /* task->nvcsw: how often the thread has gone to sleep. Equal numbers: it has not slept between.
-   */
-  ks_u64 voluntary_switches;
+  /* Changes whenever the thread has waited for events, or has read from a socket that is not followed. Equal
+   * numbers: what came between was done in one go. */
+  ks_u64 turn;
   ks_u32 tgid;
   ks_u32 tid;
   /* TCP sequence number of the first byte of the transfer: the same at both ends of the connection.
@@ -118,7 +118,7 @@ struct ks_connect_event {
   struct ks_event_header header;
   ks_u64 socket_cookie;
   ks_u64 goroutine;
-  ks_u64 voluntary_switches;
+  ks_u64 turn;
   ks_u32 tgid;
   ks_u32 tid;
 };

@@ -11,10 +11,10 @@ class ExecutionContextsTest : public testing::Test {
  protected:
   Caller thread(std::uint64_t tid) {
     return {
-        .key = {.tgid = 1, .id = tid}, .voluntary_switches = sleeps_, .is_event_loop = is_loop_};
+        .key = {.tgid = 1, .id = tid}, .turn = sleeps_, .is_event_loop = is_loop_};
   }
   Caller goroutine(std::uint64_t g) {
-    return {.key = {.tgid = 1, .id = g}, .voluntary_switches = sleeps_, .is_goroutine = true};
+    return {.key = {.tgid = 1, .id = g}, .turn = sleeps_, .is_goroutine = true};
   }
   void sleep() { ++sleeps_; }
 
@@ -97,7 +97,7 @@ TEST_F(ExecutionContextsTest, LoopThatSleptMayHaveBeenWokenByAnything) {
   is_loop_ = true;
   read_whole(thread(7), 100);
   sleep();
-  EXPECT_EQ(contexts_.current(thread(7)).doubt, Doubt::kSlept);
+  EXPECT_EQ(contexts_.current(thread(7)).doubt, Doubt::kTurnOver);
 }
 
 TEST_F(ExecutionContextsTest, KnownLoopIsNeverAThreadPerRequest) {

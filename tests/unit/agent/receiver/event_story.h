@@ -84,7 +84,7 @@ class EventStory {
     event.socket_cookie = socket.cookie;
     event.tgid = thread.tgid;
     event.tid = thread.tid;
-    event.voluntary_switches = thread.sleeps;
+    event.turn = thread.sleeps;
     tracer_.on_connect(event);
   }
   void close(const StorySocket& socket, ks_close_stage stage = KS_CLOSE_FINAL, int error = 0) {
@@ -106,7 +106,7 @@ class EventStory {
     ks_transfer_event event{};
     event.header = header(KS_EVENT_TRANSFER, sizeof event);
     event.socket_cookie = socket.cookie;
-    event.voluntary_switches = thread.sleeps;
+    event.turn = thread.sleeps;
     event.tgid = thread.tgid;
     event.tid = thread.tid;
     event.tcp_seq = direction == KS_SEND ? socket.send_seq : socket.recv_seq;
