@@ -41,7 +41,9 @@ class CrashTest(LiveCase):
 
         result = self.score_of(stack, tiers, "crash", since_ns=restarted_ns)
         self.assertGreater(result.requests, 100, "too few requests came after the restart")
-        self.assertEqual(result.complete, result.requests)
+        self.assertFalse(result.missing_spans)
+        self.assertEqual(result.total("wrong"), 0)
+        self.assertGreaterEqual(result.complete_share, 0.995)
         self.assert_ledgers_balance(tiers)
 
 

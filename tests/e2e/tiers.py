@@ -13,7 +13,7 @@ from otlp_lines import SpanFile
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tests" / "workloads"))
-from processes import Program, free_port, wait_until  # noqa: E402
+from processes import Program, StartError, free_port, wait_until  # noqa: E402
 
 CONFIGS = ROOT / "deploy" / "config"
 TIERS = ("federation", "gateway", "agent")  # consumers before producers
@@ -86,6 +86,9 @@ class Daemon:
         self.metrics_port = free_port()
         self.log_path = pathlib.Path(folder) / f"{self.name}.log"
         command = [bin_folder() / f"kernspan-{tier}"]
+        if not command[0].exists():
+            raise StartError(f"{command[0]} is not built: cmake --preset release && "
+                             "cmake --build build/release")
         for config in configs or [CONFIGS / f"{tier}.yaml"]:
             command += ["--config", config]
         self.log_start = self.log_path.stat().st_size if self.log_path.exists() else 0
@@ -180,7 +183,7 @@ class Tiers:
 class SpanWait:
     """Waits for the spans of what has been done: until there are enough, or no more come."""
 
-    QUIET_SECONDS = 3.0  # three batches of 200 ms, and what the agent waits for other ends
+    QUIET_SECONDS = 5.0  # three batches of 200 ms, and what the agent waits for other ends
 
     def __init__(self, path):
         self.spans = []
