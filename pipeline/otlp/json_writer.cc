@@ -40,6 +40,13 @@ pbf_reader message_of(pbf_reader& field) {
   return field.get_message();
 }
 
+// Readers refuse ids of other lengths. (Span ids were checked by Batch::from_wire().)
+std::string_view id_of(pbf_reader& field, std::size_t size) {
+  const std::string_view id = bytes_of(field);
+  require(id.empty() || id.size() == size);
+  return id;
+}
+
 std::uint64_t varint_of(pbf_reader& field) {
   require(field.wire_type() == pbf_wire_type::varint);
   return field.get_uint64();
@@ -53,6 +60,11 @@ std::uint64_t fixed64_of(pbf_reader& field) {
 std::uint32_t fixed32_of(pbf_reader& field) {
   require(field.wire_type() == pbf_wire_type::fixed32);
   return field.get_fixed32();
+}
+
+// Stands for itself in a JSON string.
+bool is_plain(char c) {
+  return static_cast<signed char>(c) >= 0x20 && c != '"' && c != '\\';
 }
 
 // Fields of a message come in any order and a JSON array must stay together: each repeated field is
@@ -367,10 +379,10 @@ class Writer {
     for (pbf_reader field = message; field.next();) {
       switch (field.tag()) {
         case wire::link::kTraceId:
-          trace_id = bytes_of(field);
+          trace_id = id_of(field, 16);
           break;
         case wire::link::kSpanId:
-          span_id = bytes_of(field);
+          span_id = id_of(field, 8);
           break;
         case wire::link::kTraceState:
           trace_state = bytes_of(field);
@@ -556,6 +568,11 @@ class Writer {
     static constexpr char kDigits[] = "0123456789abcdef";
     out_ += '"';
     while (!text.empty()) {
+      std::size_t plain = 0;
+      while (plain < text.size() && is_plain(text[plain])) ++plain;
+      out_ += text.substr(0, plain);
+      text.remove_prefix(plain);
+      if (text.empty()) break;
       const auto c = static_cast<unsigned char>(text[0]);
       std::size_t length = 1;
       if (c == '"' || c == '\\') {
@@ -571,8 +588,6 @@ class Writer {
         out_ += "\\u00";
         out_ += kDigits[c >> 4];
         out_ += kDigits[c & 15];
-      } else if (c < 0x80) {
-        out_ += text[0];
       } else if ((length = utf8_sequence_length(text)) != 0) {
         out_ += text.substr(0, length);
       } else {

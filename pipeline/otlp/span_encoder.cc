@@ -23,6 +23,7 @@ constexpr std::uint64_t tag(std::uint32_t field, std::uint32_t wire_type) {
 
 // A varint carries 7 bits a byte.
 constexpr std::size_t varint_size(std::uint64_t value) {
+  if (value < 0x80) return 1;  // nearly all are
   return (static_cast<std::size_t>(std::bit_width(value | 1)) + 6) / 7;
 }
 
@@ -110,29 +111,43 @@ std::size_t value_size(const AttributeValue& value) {
   }
 }
 
-std::size_t attribute_size(const Attribute& attribute) {
+std::size_t attribute_size(const Attribute& attribute, std::size_t size_of_value) {
   return bytes_field_size(wire::key_value::kKey, attribute.key.size()) +
-         bytes_field_size(wire::key_value::kValue, value_size(attribute.value));
+         bytes_field_size(wire::key_value::kValue, size_of_value);
 }
 
-void write_attribute(FieldWriter& out, std::uint32_t field, const Attribute& attribute) {
-  out.begin_message(field, attribute_size(attribute));
-  out.string_field(wire::key_value::kKey, attribute.key);
-  out.begin_message(wire::key_value::kValue, value_size(attribute.value));
-  switch (attribute.value.index()) {
+std::size_t attributes_size(std::uint32_t field, std::span<const Attribute> attributes) {
+  std::size_t size = 0;
+  for (const Attribute& attribute : attributes) {
+    size += bytes_field_size(field, attribute_size(attribute, value_size(attribute.value)));
+  }
+  return size;
+}
+
+void write_value(FieldWriter& out, const AttributeValue& value) {
+  switch (value.index()) {
     case 0:
-      out.string_field(wire::any_value::kString, std::get<0>(attribute.value));
+      out.string_field(wire::any_value::kString, std::get<0>(value));
       break;
     case 1:
-      out.varint_field(wire::any_value::kInt,
-                       static_cast<std::uint64_t>(std::get<1>(attribute.value)));
+      out.varint_field(wire::any_value::kInt, static_cast<std::uint64_t>(std::get<1>(value)));
       break;
     case 2:
-      out.fixed64_field(wire::any_value::kDouble,
-                        std::bit_cast<std::uint64_t>(std::get<2>(attribute.value)));
+      out.fixed64_field(wire::any_value::kDouble, std::bit_cast<std::uint64_t>(std::get<2>(value)));
       break;
     default:
-      out.varint_field(wire::any_value::kBool, std::get<3>(attribute.value) ? 1 : 0);
+      out.varint_field(wire::any_value::kBool, std::get<3>(value) ? 1 : 0);
+  }
+}
+
+void write_attributes(FieldWriter& out, std::uint32_t field,
+                      std::span<const Attribute> attributes) {
+  for (const Attribute& attribute : attributes) {
+    const std::size_t size_of_value = value_size(attribute.value);
+    out.begin_message(field, attribute_size(attribute, size_of_value));
+    out.string_field(wire::key_value::kKey, attribute.key);
+    out.begin_message(wire::key_value::kValue, size_of_value);
+    write_value(out, attribute.value);
   }
 }
 
@@ -162,9 +177,7 @@ std::size_t span_size(const SpanData& span) {
   if (span.kind != SpanKind::kUnspecified) {
     size += varint_field_size(wire::span::kKind, std::to_underlying(span.kind));
   }
-  for (const Attribute& attribute : span.attributes) {
-    size += bytes_field_size(wire::span::kAttributes, attribute_size(attribute));
-  }
+  size += attributes_size(wire::span::kAttributes, span.attributes);
   if (span.dropped_attributes_count != 0) {
     size += varint_field_size(wire::span::kDroppedAttributesCount, span.dropped_attributes_count);
   }
@@ -188,9 +201,7 @@ void write_span(FieldWriter& out, const SpanData& span) {
   }
   out.fixed64_field(wire::span::kStartTimeUnixNano, span.start_time_unix_ns);
   out.fixed64_field(wire::span::kEndTimeUnixNano, span.end_time_unix_ns);
-  for (const Attribute& attribute : span.attributes) {
-    write_attribute(out, wire::span::kAttributes, attribute);
-  }
+  write_attributes(out, wire::span::kAttributes, span.attributes);
   if (span.dropped_attributes_count != 0) {
     out.varint_field(wire::span::kDroppedAttributesCount, span.dropped_attributes_count);
   }
@@ -237,16 +248,10 @@ std::string encode_scope(std::string_view name, std::string_view version) {
 }  // namespace
 
 std::string encode_resource(std::span<const Attribute> attributes) {
-  std::size_t size = 0;
-  for (const Attribute& attribute : attributes) {
-    size += bytes_field_size(wire::resource::kAttributes, attribute_size(attribute));
-  }
   std::string bytes;
-  append_fields(bytes, size, [&](FieldWriter& out) {
-    for (const Attribute& attribute : attributes) {
-      write_attribute(out, wire::resource::kAttributes, attribute);
-    }
-  });
+  append_fields(
+      bytes, attributes_size(wire::resource::kAttributes, attributes),
+      [&](FieldWriter& out) { write_attributes(out, wire::resource::kAttributes, attributes); });
   return bytes;
 }
 
@@ -286,7 +291,8 @@ Batch RequestEncoder::take() {
   // What idle sections may keep for the next request. A node with more services than this, or a
   // burst of large spans, costs allocations, not memory held for ever.
   constexpr std::size_t kMaxIdleSections = 64;
-  constexpr std::size_t kMaxIdleBytes = 128 << 10;
+  constexpr std::size_t kMaxIdleBytes = 4 << 20;
+  std::size_t idle_bytes = 0;
 
   std::string request;
   // Three length prefixes and tags of at most 6 bytes for each resource.
@@ -308,7 +314,8 @@ Batch RequestEncoder::take() {
                     });
     }
     section.spans.clear();
-    if (section.spans.capacity() > kMaxIdleBytes) section.spans.shrink_to_fit();
+    idle_bytes += section.spans.capacity();
+    if (idle_bytes > kMaxIdleBytes) section.spans.shrink_to_fit();
   }
   by_resource_.clear();
   current_ = nullptr;

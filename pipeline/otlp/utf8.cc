@@ -1,5 +1,6 @@
 #include "pipeline/otlp/utf8.h"
 
+#include <algorithm>
 #include <cstdint>
 #include <cstring>
 
@@ -8,6 +9,14 @@ namespace {
 
 bool is_continuation(char c) {
   return (static_cast<unsigned char>(c) & 0xC0) == 0x80;
+}
+
+constexpr std::size_t kWord = sizeof(std::uint64_t);
+
+bool is_ascii_word(const char* text) {
+  std::uint64_t word;
+  std::memcpy(&word, text, sizeof word);
+  return (word & 0x8080808080808080U) == 0;
 }
 
 }  // namespace
@@ -35,14 +44,15 @@ std::size_t replace_invalid_utf8(char* text, std::size_t size) {
   std::size_t replaced = 0;
   std::size_t i = 0;
   while (i < size) {
-    // Nearly every string is ASCII: eight bytes at a time.
-    std::uint64_t chunk;
-    if (i + sizeof chunk <= size) {
-      std::memcpy(&chunk, text + i, sizeof chunk);
-      if ((chunk & 0x8080808080808080U) == 0) {
-        i += sizeof chunk;
-        continue;
-      }
+    // Nearly every string is ASCII: eight bytes at a time, the last eight overlapping.
+    const std::size_t at = size >= kWord ? std::min(i, size - kWord) : size;
+    if (at < size && is_ascii_word(text + at)) {
+      i = at + kWord;
+      continue;
+    }
+    if (static_cast<unsigned char>(text[i]) < 0x80) {
+      ++i;
+      continue;
     }
     const std::size_t length = utf8_sequence_length({text + i, size - i});
     if (length == 0) {

@@ -155,6 +155,15 @@ TEST(JsonWriter, LeavesOutAMalformedSpanAndCountsIt) {
   EXPECT_EQ(nlohmann::json::parse(text)["resourceSpans"][0]["scopeSpans"][0]["spans"].size(), 2U);
 }
 
+TEST(JsonWriter, ALinkWithAnIdOfAWrongLengthIsMalformed) {
+  auto request = reference_request(2);
+  first_span(request).add_links()->set_trace_id("short");
+  JsonOutcome outcome;
+  json_of(request, &outcome);
+  EXPECT_EQ(outcome.spans, 1U);
+  EXPECT_EQ(outcome.malformed_spans, 1U);
+}
+
 TEST(JsonWriter, AMalformedResourceIsWrittenEmptyAndCounted) {
   // resource_spans { resource { attributes: "zz" } scope_spans { spans {} } }
   const std::string bytes("\x0A\x0C\x0A\x04\x0A\x02zz\x12\x02\x12\x00\x1A\x00", 14);
