@@ -1,0 +1,53 @@
+// What one exchange costs the agent: two events decoded, parsed, paired, linked, and a span encoded.
+// CPU time of one thread; compare with the CPU per request that tests/bench/overhead prints.
+#include <benchmark/benchmark.h>
+
+#include "tests/unit/agent/receiver/event_story.h"
+
+namespace kernspan {
+namespace {
+
+constexpr std::string_view kRequest =
+    "GET /index.html HTTP/1.1\r\nHost: 127.0.0.1:8080\r\nUser-Agent: wrk\r\n\r\n";
+constexpr std::string_view kResponse =
+    "HTTP/1.1 200 OK\r\nServer: nginx/1.22.1\r\nDate: Fri, 20 Nov 2026 12:00:00 GMT\r\nContent-Type: text/html\r\n"
+    "Content-Length: 612\r\nLast-Modified: Fri, 20 Nov 2026 11:00:00 GMT\r\nConnection: keep-alive\r\n"
+    "ETag: \"637a1d2a-264\"\r\nAccept-Ranges: bytes\r\n\r\n";
+
+void server_exchange(benchmark::State& state) {
+  process::ProcessTable::Settings table;
+  table.proc_root = "/nonexistent-proc";
+  std::uint64_t now_ns = 0;
+  process::ProcessTable processes(table, {}, [&] { return now_ns; });
+  std::uint64_t next_id = 0;
+  Tracer tracer({}, processes, {}, [&] { return ++next_id; }, [](std::uint32_t, bool) {});
+  EventStory story(tracer);
+  otlp::RequestEncoder encoder;
+  std::vector<std::pair<StorySocket, StoryThread>> connections;
+  for (std::uint32_t i = 0; i < 64; ++i) {
+    connections.emplace_back(story.connect_pair(8080).second, StoryThread{.tgid = 7, .tid = 7});
+  }
+  std::size_t spans = 0;
+  std::size_t bytes = 0;
+  std::size_t next = 0;
+  for (auto _ : state) {
+    auto& [socket, thread] = connections[next++ % connections.size()];
+    story.recv(socket, thread, kRequest);
+    story.send(socket, thread, kResponse, 612);
+    story.now_ns += 8'000;
+    if (next % 512 != 0) continue;
+    now_ns = story.now_ns;
+    tracer.flush(now_ns, 0, encoder);
+    const otlp::Batch batch = encoder.take();
+    spans += batch.span_count();
+    bytes += batch.byte_count();
+  }
+  state.counters["bytes_per_span"] = static_cast<double>(bytes) / static_cast<double>(spans);
+  state.SetItemsProcessed(state.iterations());
+}
+BENCHMARK(server_exchange);
+
+}  // namespace
+}  // namespace kernspan
+
+BENCHMARK_MAIN();
