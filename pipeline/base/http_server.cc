@@ -2,7 +2,6 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/ip/v6_only.hpp>
@@ -14,7 +13,6 @@
 #include <memory>
 #include <thread>
 #include <utility>
-#include <vector>
 
 #include "pipeline/base/log.h"
 
@@ -125,15 +123,13 @@ class AsioServer final : public HttpServer {
     if (error) return error;
     // The first address that works. Every interface: IPv6, which then takes IPv4 as well. A name:
     // IPv4 first, as in the collector.
-    std::vector<tcp::endpoint> addresses(found.begin(), found.end());
-    const bool wants_v6_first = host.empty();
-    std::ranges::stable_partition(addresses, [wants_v6_first](const tcp::endpoint& address) {
-      return address.address().is_v6() == wants_v6_first;
-    });
     error = asio::error::host_not_found;
-    for (const tcp::endpoint& address : addresses) {
-      error = open(address, wants_v6_first);
-      if (!error) break;
+    for (const bool is_v6 : {host.empty(), !host.empty()}) {
+      for (const tcp::endpoint address : found) {
+        if (address.address().is_v6() != is_v6) continue;
+        error = open(address, host.empty());
+        if (!error) return error;
+      }
     }
     return error;
   }

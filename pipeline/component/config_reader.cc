@@ -7,7 +7,7 @@
 #include <array>
 #include <charconv>
 #include <optional>
-#include <tuple>
+#include <utility>
 
 #include "pipeline/base/duration.h"
 #include "pipeline/base/edit_distance.h"
@@ -393,10 +393,14 @@ void ConfigReader::find_unknown_keys() {
 
 Status ConfigReader::finish() {
   find_unknown_keys();
-  std::ranges::stable_sort(*errors_, [](const ConfigError& a, const ConfigError& b) {
-    return std::tie(a.position.line, a.position.column) <
-           std::tie(b.position.line, b.position.column);
-  });
+  // In the order of the file; those at one place stay in the order in which they were found.
+  std::multimap<std::pair<int, int>, ConfigError> sorted;
+  for (ConfigError& error : *errors_) {
+    const std::pair place(error.position.line, error.position.column);
+    sorted.emplace(place, std::move(error));
+  }
+  errors_->clear();
+  for (auto& [place, error] : sorted) errors_->push_back(std::move(error));
   if (errors_->empty()) return {};
   std::string message;
   for (const ConfigError& error : *errors_) {
