@@ -41,11 +41,13 @@ class TruthTest(LiveCase):
         result = self.trace(requests=200, concurrency=1)
         self.assertEqual(result.complete, 200, result.examples)
 
-    def test_program_that_queues_its_calls_gets_no_wrong_links(self):
+    def test_program_that_queues_its_calls_is_soon_distrusted(self):
         # With few sockets Node's agent sends a queued call when the answer to another one has come: the
-        # order of reads and writes then says nothing, or worse.
+        # order of reads and writes then misleads. The first responses that come out of order give that
+        # away; until then a few links are wrong. Nothing else of the trace may suffer.
         result = self.trace(requests=1000, concurrency=32, environment={"PRICING_MAX_SOCKETS": "2"})
-        self.assertEqual(result.total("wrong"), 0)
+        self.assertLessEqual(result.links["pricing", "client"].wrong, 20)
+        self.assertEqual(result.total("wrong"), result.links["pricing", "client"].wrong)
         self.assertFalse(result.missing_spans)
         servers = [links for (_, kind), links in result.links.items() if kind == "server"]
         self.assertEqual({links.recall for links in servers}, {1.0})
