@@ -55,8 +55,15 @@ bool ExecutionContexts::others_wait(const Context& context, const Exchange& requ
   return false;
 }
 
+// A loop that runs its handlers as it reads has sent something for each request before it reads on.
+void ExecutionContexts::notice_queueing(std::uint32_t tgid, const Context& context,
+                                        const Exchange& request) {
+  if (context.multiplexes && others_wait(context, request)) queueing_.insert(tgid);
+}
+
 void ExecutionContexts::fed(const Caller& caller, Context& context, Exchange& request,
                             bool complete) {
+  notice_queueing(caller.key.tgid, context, request);
   if (context.turn != caller.turn) {
     while (context.waiting_count > 0) context.waiting[--context.waiting_count] = {};
     context.waiting_overflow = false;
@@ -92,10 +99,13 @@ void ExecutionContexts::request_read(const Caller& caller, Exchange& request) {
     context.multiplexes = true;
   }
   fed(caller, context, request, request.request_complete);
+  context.last_was_answer = false;
 }
 
 void ExecutionContexts::answer_read(const Caller& caller, Exchange& request, bool complete) {
-  fed(caller, context_of(caller), request, complete);
+  Context& context = context_of(caller);
+  fed(caller, context, request, complete);
+  context.last_was_answer = true;
 }
 
 void ExecutionContexts::stranger_read(const Caller& caller) {
@@ -114,6 +124,8 @@ ExecutionContexts::Guess ExecutionContexts::current_unchecked(const Caller& call
   if (caller.is_goroutine) return {.doubt = Doubt::kAmbiguous};
   if (context.turn != caller.turn) return {.doubt = Doubt::kTurnOver};
   if (others_wait(context, request)) return {.doubt = Doubt::kAmbiguous};
+  if (context.last_was_answer && queueing_.contains(caller.key.tgid))
+    return {.doubt = Doubt::kQueued};
   return {.request = &request, .evidence = Evidence::kEventLoop};
 }
 

@@ -12,6 +12,10 @@
 //     thread). Evidence: event_loop. If a second request has been read completely in the same turn
 //     and nothing was sent for it, the program queues its work (asyncio does), and the order of
 //     reads says nothing: no evidence.
+//   - Event loops that have ended a turn with a request fully read and nothing sent for it: the
+//     request waits for something unseen, such as a free connection of a bounded pool. From then
+//     on a callee's answer may set off anybody's call, and only what follows the reading of a
+//     request itself is linked.
 //
 // The model is checked against the truth all the time: a response belongs to its request by its
 // connection, so each response is a prediction that holds or fails. A process that fails one is
@@ -25,6 +29,7 @@
 #include <cstdint>
 #include <list>
 #include <unordered_map>
+#include <unordered_set>
 
 #include "agent/conn/caller.h"
 #include "agent/conn/exchange.h"
@@ -43,6 +48,7 @@ class ExecutionContexts {
     kNoRequest,   // the context has no request open
     kTurnOver,    // an event loop has waited for events since it last read
     kAmbiguous,   // several requests wait for the loop
+    kQueued,      // an answer came in a process that queues its calls
     kDistrusted,  // the process has lately proved the model wrong
   };
   struct Guess {
@@ -92,6 +98,7 @@ class ExecutionContexts {
   struct Context {
     ExchangePtr last;  // the request that the last read was about
     std::uint64_t turn = 0;
+    bool last_was_answer = false;
     std::uint32_t open = 0;  // requests read here and not over
     bool multiplexes = false;
     // Requests that were fed completely since the last sleep, and for which nothing was sent since.
@@ -108,12 +115,15 @@ class ExecutionContexts {
   static bool others_wait(const Context& context, const Exchange& request);
   Guess current_unchecked(const Caller& caller, const Context& context) const;
   void settle(std::uint32_t tgid, bool held);
+  void notice_queueing(std::uint32_t tgid, const Context& context, const Exchange& request);
 
   std::size_t contexts_max_;
   std::unordered_map<ContextKey, Context, KeyHash> contexts_;
   std::list<ContextKey> ages_;  // front: longest unused
   std::unordered_map<std::uint32_t, std::uint32_t>
       distrust_;  // tgid -> right predictions still to go
+  // Processes that have left a request waiting for something unseen; until they end.
+  std::unordered_set<std::uint32_t> queueing_;
   std::uint64_t mispredictions_ = 0;
   std::uint64_t evictions_ = 0;
 };

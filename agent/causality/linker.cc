@@ -251,6 +251,9 @@ void Linker::count_doubt(ExecutionContexts::Doubt doubt) {
     case ExecutionContexts::Doubt::kAmbiguous:
       ++counters_.ambiguous;
       break;
+    case ExecutionContexts::Doubt::kQueued:
+      ++counters_.queued;
+      break;
     case ExecutionContexts::Doubt::kDistrusted:
       ++counters_.distrusted;
       break;

@@ -29,10 +29,11 @@ namespace kernspan {
   X(goroutine, "goroutine")                                                                   \
   X(thread, "thread")                                                                         \
   X(event_loop, "event_loop")                                                                 \
-  X(no_request, "none_no_request")                 /* nothing was being served */             \
-  X(turn_over, "none_turn_over")                   /* the loop has waited for events */       \
-  X(ambiguous, "none_ambiguous")                   /* several requests were waiting */        \
-  X(distrusted, "none_distrusted")                 /* the process proved the model wrong */   \
+  X(no_request, "none_no_request") /* nothing was being served */                             \
+  X(turn_over, "none_turn_over")   /* the loop has waited for events */                       \
+  X(ambiguous, "none_ambiguous")   /* several requests were waiting */                        \
+  X(queued, "none_queued")         /* an answer came in a process that queues its calls */    \
+  X(distrusted, "none_distrusted") /* the process proved the model wrong */                   \
   X(answered_elsewhere, "none_answered_elsewhere") /* another thread answered the parent */   \
   X(bounds, "none_bounds")                         /* the trace is too deep, wide or old */   \
   X(connects_full, "none_connects_full")           /* too many connect() calls to remember */ \

@@ -10,8 +10,7 @@ using Doubt = ExecutionContexts::Doubt;
 class ExecutionContextsTest : public testing::Test {
  protected:
   Caller thread(std::uint64_t tid) {
-    return {
-        .key = {.tgid = 1, .id = tid}, .turn = sleeps_, .is_event_loop = is_loop_};
+    return {.key = {.tgid = 1, .id = tid}, .turn = sleeps_, .is_event_loop = is_loop_};
   }
   Caller goroutine(std::uint64_t g) {
     return {.key = {.tgid = 1, .id = g}, .turn = sleeps_, .is_goroutine = true};
@@ -142,6 +141,24 @@ TEST_F(ExecutionContextsTest, MoreWaitingRequestsThanRememberedAreAmbiguous) {
   for (std::uint64_t i = 0; i < 40; ++i) requests.push_back(read_whole(thread(7), 100 + i));
   for (std::size_t i = 0; i + 1 < requests.size(); ++i) contexts_.acted(thread(7), *requests[i]);
   EXPECT_EQ(contexts_.current(thread(7)).doubt, Doubt::kAmbiguous);
+}
+
+TEST_F(ExecutionContextsTest, AnswersInAProcessThatQueuesItsCallsSayNothing) {
+  is_loop_ = true;
+  const ExchangePtr a = read_whole(thread(7), 100);
+  contexts_.acted(thread(7), *a);
+  a->open_calls = 1;
+  const ExchangePtr b = read_whole(thread(7), 101);  // its call waits for a free connection
+  const ExchangePtr c = read_whole(thread(7), 102);
+  contexts_.acted(thread(7), *c);
+  c->open_calls = 1;
+  sleep();
+  a->open_calls = 0;
+  contexts_.answer_read(thread(7), *a, true);  // frees a connection: what is sent now may be b's
+  EXPECT_EQ(contexts_.current(thread(7)).doubt, Doubt::kQueued);
+  answer(thread(7), a);
+  const ExchangePtr d = read_whole(thread(7), 103);
+  EXPECT_EQ(contexts_.current(thread(7)).request, d.get());
 }
 
 TEST_F(ExecutionContextsTest, ReadingForAStrangerLeavesALoopWithoutARequest) {
