@@ -124,17 +124,24 @@ ExecutionContexts::Guess ExecutionContexts::current_unchecked(const Caller& call
   if (caller.is_goroutine) return {.doubt = Doubt::kAmbiguous};
   if (context.turn != caller.turn) return {.doubt = Doubt::kTurnOver};
   if (others_wait(context, request)) return {.doubt = Doubt::kAmbiguous};
-  if (context.last_was_answer && queueing_.contains(caller.key.tgid))
-    return {.doubt = Doubt::kQueued};
   return {.request = &request, .evidence = Evidence::kEventLoop};
 }
 
 ExecutionContexts::Guess ExecutionContexts::current(const Caller& caller) {
   const Context* context = find(caller.key);
   if (!context) return {.doubt = Doubt::kNoRequest};
-  const Guess guess = current_unchecked(caller, *context);
-  if (guess.request && distrust_.contains(caller.key.tgid)) return {.doubt = Doubt::kDistrusted};
-  return guess;
+  Guess guess = current_unchecked(caller, *context);
+  guess.after_answer = context->last_was_answer;
+  if (!guess.request || still_believes(caller.key.tgid, guess.evidence, guess.after_answer)) {
+    return guess;
+  }
+  return {.doubt = distrust_.contains(caller.key.tgid) ? Doubt::kDistrusted : Doubt::kQueued};
+}
+
+bool ExecutionContexts::still_believes(std::uint32_t tgid, Evidence evidence,
+                                       bool after_answer) const {
+  if (distrust_.contains(tgid)) return false;
+  return !(evidence == Evidence::kEventLoop && after_answer && queueing_.contains(tgid));
 }
 
 void ExecutionContexts::acted(const Caller& caller, Exchange& request) {

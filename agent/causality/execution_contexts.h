@@ -55,6 +55,7 @@ class ExecutionContexts {
     Exchange* request = nullptr;
     Evidence evidence = Evidence::kNone;
     Doubt doubt = Doubt::kNone;
+    bool after_answer = false;  // what the context read last was a callee's answer
   };
 
   // The context read bytes of an incoming request; request->request_complete says if they were the
@@ -70,6 +71,10 @@ class ExecutionContexts {
 
   // Whom the context is working for.
   Guess current(const Caller& caller);
+
+  // Whether a link made by current() some time ago would be made now, after what was learned of the
+  // process since; `after_answer` as the guess said.
+  bool still_believes(std::uint32_t tgid, Evidence evidence, bool after_answer) const;
 
   // The context sent something (a call, a connect, a response) that belongs to `request`.
   void acted(const Caller& caller, Exchange& request);

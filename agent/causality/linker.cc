@@ -32,8 +32,10 @@ void Linker::connecting(std::uint64_t connection, const Caller& caller, std::uin
   const ExecutionContexts::Guess guess = contexts_.current(caller);
   const auto [place, is_new] = connects_.try_emplace(connection);
   if (!is_new) give_up_waiting(place->second);
-  place->second = {
-      .request = ExchangePtr(guess.request), .evidence = guess.evidence, .at_ns = now_ns};
+  place->second = {.request = ExchangePtr(guess.request),
+                   .evidence = guess.evidence,
+                   .after_answer = guess.after_answer,
+                   .at_ns = now_ns};
   if (!guess.request) return;
   // The request waits for this call from now on, although the call is sent only when the connection
   // is ready.
@@ -71,7 +73,9 @@ ExecutionContexts::Guess Linker::guess_caller(const Exchange& exchange, const Ca
     return {.doubt = ExecutionContexts::Doubt::kNoRequest};
   }
   if (now.doubt == ExecutionContexts::Doubt::kDistrusted) return now;
-  return {.request = connect.request.get(), .evidence = connect.evidence};
+  return {.request = connect.request.get(),
+          .evidence = connect.evidence,
+          .after_answer = connect.after_answer};
 }
 
 // The one open request of the same process that came with the header that this call goes out with.
@@ -104,6 +108,7 @@ void Linker::call_sent(Exchange& exchange, const Caller& caller, bool first_on_c
       exchange.on_behalf_of = ExchangePtr(request);
       ++request->open_calls;
       ++request->calls_total;
+      exchange.after_answer = guess.after_answer;
       if (evidence != Evidence::kNone) adopt(exchange, *request, evidence);
     } else {
       ++counters_.bounds;
@@ -188,12 +193,18 @@ bool Linker::awaits_confirmation(const Exchange& exchange) {
   return false;
 }
 
+// What was learned since the link was made may have taken its ground away.
 void Linker::drop_unconfirmed(Exchange& exchange) {
   if (!exchange.parent || !rests_on_order(exchange.evidence)) return;
-  if (!exchange.parent->answered_elsewhere) return;
+  if (exchange.parent->answered_elsewhere) {
+    ++counters_.answered_elsewhere;
+  } else if (!contexts_.still_believes(exchange.tgid, exchange.evidence, exchange.after_answer)) {
+    ++counters_.taken_back;
+  } else {
+    return;
+  }
   exchange.parent = {};
   exchange.evidence = Evidence::kNone;
-  ++counters_.answered_elsewhere;
 }
 
 void Linker::settle(Exchange& exchange) {

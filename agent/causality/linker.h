@@ -23,21 +23,22 @@
 namespace kernspan {
 
 // X(field, name): how often a link was made, or not made and why; `name` is a metric label's value.
-#define KERNSPAN_LINK_OUTCOMES(X)                                                             \
-  X(wire, "wire")                                                                             \
-  X(traceparent, "traceparent")                                                               \
-  X(goroutine, "goroutine")                                                                   \
-  X(thread, "thread")                                                                         \
-  X(event_loop, "event_loop")                                                                 \
-  X(no_request, "none_no_request") /* nothing was being served */                             \
-  X(turn_over, "none_turn_over")   /* the loop has waited for events */                       \
-  X(ambiguous, "none_ambiguous")   /* several requests were waiting */                        \
-  X(queued, "none_queued")         /* an answer came in a process that queues its calls */    \
-  X(distrusted, "none_distrusted") /* the process proved the model wrong */                   \
-  X(answered_elsewhere, "none_answered_elsewhere") /* another thread answered the parent */   \
-  X(bounds, "none_bounds")                         /* the trace is too deep, wide or old */   \
-  X(connects_full, "none_connects_full")           /* too many connect() calls to remember */ \
-  X(late, "none_late")                             /* the trace was settled before the ends met */
+#define KERNSPAN_LINK_OUTCOMES(X)                                                              \
+  X(wire, "wire")                                                                              \
+  X(traceparent, "traceparent")                                                                \
+  X(goroutine, "goroutine")                                                                    \
+  X(thread, "thread")                                                                          \
+  X(event_loop, "event_loop")                                                                  \
+  X(no_request, "none_no_request") /* nothing was being served */                              \
+  X(turn_over, "none_turn_over")   /* the loop has waited for events */                        \
+  X(ambiguous, "none_ambiguous")   /* several requests were waiting */                         \
+  X(queued, "none_queued")         /* an answer came in a process that queues its calls */     \
+  X(distrusted, "none_distrusted") /* the process proved the model wrong */                    \
+  X(answered_elsewhere, "none_answered_elsewhere") /* another thread answered the parent */    \
+  X(taken_back, "none_taken_back") /* the process was found out before the span was written */ \
+  X(bounds, "none_bounds")         /* the trace is too deep, wide or old */                    \
+  X(connects_full, "none_connects_full") /* too many connect() calls to remember */            \
+  X(late, "none_late")                   /* the trace was settled before the ends met */
 
 struct LinkCounters {
 #define KERNSPAN_LINK_FIELD(field, name) std::uint64_t field = 0;
@@ -71,6 +72,8 @@ class Linker {
   void call_sent(Exchange& exchange, const Caller& caller, bool first_on_connection);
   // Bytes of the answer to a call were read, up to the last if complete.
   void answer_read(Exchange& exchange, const Caller& caller, bool complete);
+  // The context read something that concerns no request: the end of an idle connection.
+  void stranger_read(const Caller& caller) { contexts_.stranger_read(caller); }
   // The first byte of a response was sent.
   void response_begun(Exchange& exchange, const Caller& caller);
   // The exchange is over.
@@ -95,6 +98,7 @@ class Linker {
   struct Connect {
     ExchangePtr request;  // null: nothing was being served
     Evidence evidence = Evidence::kNone;
+    bool after_answer = false;
     std::uint64_t at_ns = 0;
   };
   struct HeaderKey {

@@ -86,8 +86,9 @@ struct Exchange {
   // --- who caused it (agent/causality) ---
   ExchangePtr parent;
   Evidence evidence = Evidence::kNone;
-  ExchangePtr on_behalf_of;         // client: the open incoming request that the call is for
-  ContextKey reader;                // server: the context that read the request
+  bool after_answer = false;  // client: sent after a callee's answer, not after a request, was read
+  ExchangePtr on_behalf_of;   // client: the open incoming request that the call is for
+  ContextKey reader;          // server: the context that read the request
   bool answered_elsewhere = false;  // server: another context than the reader sent the response
   std::uint32_t open_calls =
       0;  // server: calls on its behalf that wait for a connection or an answer

@@ -61,9 +61,10 @@ void Tracer::on_transfer(const ks_transfer_event& event, std::string_view bytes)
     ++counters_.ignored_process;
     return;
   }
-  connections_.on_transfer(
-      event, bytes,
-      caller_of(program, event.tgid, event.tid, event.goroutine, event.turn));
+  const Caller caller = caller_of(program, event.tgid, event.tid, event.goroutine, event.turn);
+  // If it ends an answer, the connection says so next.
+  if (event.flags & KS_EOF) linker_.stranger_read(caller);
+  connections_.on_transfer(event, bytes, caller);
 }
 
 void Tracer::on_connect(const ks_connect_event& event) {
@@ -71,10 +72,9 @@ void Tracer::on_connect(const ks_connect_event& event) {
   // Of a program that nobody has asked about no request can be open.
   const auto program = programs_.find(event.tgid);
   if (program == programs_.end() || !program->second.traced) return;
-  linker_.connecting(
-      event.socket_cookie,
-      caller_of(program->second, event.tgid, event.tid, event.goroutine, event.turn),
-      event.header.ts_ns);
+  linker_.connecting(event.socket_cookie,
+                     caller_of(program->second, event.tgid, event.tid, event.goroutine, event.turn),
+                     event.header.ts_ns);
 }
 
 void Tracer::on_close(const ks_close_event& event) {
