@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <array>
+#include <cmath>
 #include <cstdint>
 #include <limits>
 #include <utility>
@@ -66,7 +67,7 @@ std::optional<std::int64_t> take_part(std::string_view& text) {
   if (digits == 0) return std::nullopt;
   const std::optional<std::int64_t> unit = take_unit(text);
   if (!unit || whole > kMax / *unit) return std::nullopt;
-  const auto rest = static_cast<std::int64_t>(fraction * static_cast<double>(*unit) + 0.5);
+  const auto rest = static_cast<std::int64_t>(std::llround(fraction * static_cast<double>(*unit)));
   if (whole * *unit > kMax - rest) return std::nullopt;
   return whole * *unit + rest;
 }
@@ -110,7 +111,7 @@ std::string format_duration(std::chrono::nanoseconds duration) {
   if (ns < 1'000'000) return format_decimal(ns, 1'000) + "\u00b5s";
   if (ns < 1'000'000'000) return format_decimal(ns, 1'000'000) + "ms";
   const std::int64_t minutes = ns / 60'000'000'000;
-  const std::string seconds = format_decimal(ns % 60'000'000'000, 1'000'000'000) + "s";
+  std::string seconds = format_decimal(ns % 60'000'000'000, 1'000'000'000) + "s";
   if (minutes == 0) return seconds;
   if (minutes < 60) return fmt::format("{}m{}", minutes, seconds);
   return fmt::format("{}h{}m{}", minutes / 60, minutes % 60, seconds);

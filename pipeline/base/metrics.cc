@@ -90,6 +90,7 @@ std::vector<MetricFamily> Metrics::snapshot() const {
   }
   for (MetricFamily& family : collected) add_family(by_name, std::move(family));
   std::vector<MetricFamily> families;
+  families.reserve(by_name.size());
   for (auto& [name, family] : by_name) families.push_back(std::move(family));
   return families;
 }

@@ -15,7 +15,7 @@ namespace kernspan {
 // took the first: at least once, never silently less. Such batches are counted. Any thread.
 class FanOut final : public TracesConsumer {
  public:
-  // The consumers outlive the fan-out.
+  // At least one consumer; they outlive the fan-out.
   FanOut(std::vector<TracesConsumer*> consumers, Counter& partly_refused)
       : consumers_(std::move(consumers)), partly_refused_(partly_refused) {}
 

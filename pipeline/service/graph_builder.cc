@@ -107,6 +107,7 @@ Status GraphBuilder::make_exporters() {
 
 Status GraphBuilder::make_pipeline(const PipelineSettings& pipeline) {
   std::vector<TracesConsumer*> exporters;
+  exporters.reserve(pipeline.exporters.size());
   for (const ComponentReference& reference : pipeline.exporters) {
     exporters.push_back(exporters_.at(reference.id));
   }

@@ -112,6 +112,7 @@ int run_daemon(int argc, char** argv, const DaemonSpec& spec) {
   app.add_option("--drain-timeout", options.drain_timeout, "How long a stop may take")
       ->capture_default_str();
   std::vector<CLI::Option*> flags;
+  flags.reserve(spec.flags.size());
   for (const DaemonFlag& flag : spec.flags) {
     flags.push_back(app.add_flag(flag.name, flag.description));
   }

@@ -45,6 +45,7 @@ Kind kind_of(const char* singular, const char* section, const std::vector<Factor
 
 std::vector<std::string> ids_of(const std::vector<ComponentSettings>& components) {
   std::vector<std::string> ids;
+  ids.reserve(components.size());
   for (const ComponentSettings& component : components) ids.push_back(component.id);
   return ids;
 }
