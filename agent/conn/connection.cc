@@ -65,6 +65,9 @@ void Connection::on_transfer(const ks_transfer_event& event, std::string_view by
     advance(stream, sink, event, bytes);
   }
   announce_request();
+  if (const ExchangePtr& moving = is_request ? request_ : response_to_) {
+    moving->last_activity_ns = event.header.ts_ns;
+  }
   stream.last_ns = event.header.ts_ns;
   event_ = nullptr;
   caller_ = nullptr;
@@ -73,12 +76,12 @@ void Connection::on_transfer(const ks_transfer_event& event, std::string_view by
 bool Connection::decide_role(const ks_transfer_event& event, std::string_view bytes) {
   if (!(event.flags & KS_HEAD_START)) return false;
   const bool received = event.direction == KS_RECV;
-  bool is_response = false;
-  // The first message of a connection is a request; one that is older than the agent may show
-  // either.
-  if (event.flags & KS_MIDSTREAM) {
-    is_response = http1::looks_like_start(MessageKind::kResponse, bytes);
-    if (!is_response && !http1::looks_like_start(MessageKind::kRequest, bytes)) return false;
+  // The first message of a connection is a request, unless the record of that was lost, or a server
+  // closes a connection that stayed idle with a 408.
+  const bool is_response = http1::looks_like_start(MessageKind::kResponse, bytes);
+  if (event.flags & KS_MIDSTREAM && !is_response &&
+      !http1::looks_like_start(MessageKind::kRequest, bytes)) {
+    return false;
   }
   role_ = received == is_response ? Role::kClient : Role::kServer;
   local_ = address_of(event.local_address, event.local_port);
@@ -90,9 +93,11 @@ bool Connection::decide_role(const ks_transfer_event& event, std::string_view by
 void Connection::advance(Stream& stream, http1::MessageSink& sink, const ks_transfer_event& event,
                          std::string_view bytes) {
   const std::uint32_t piece_seq = event.tcp_seq + event.piece_offset;
+  const bool is_response = &stream == &responses_;
   if (!stream.started) {
     if (!(event.flags & KS_HEAD_START)) {
       ++env_.counters.before_first_start;
+      if (is_response) lose_answers();
       return;
     }
     stream.started = true;
@@ -101,21 +106,29 @@ void Connection::advance(Stream& stream, http1::MessageSink& sink, const ks_tran
     const std::size_t certain = event.flags & KS_STREAM_START ? env_.pipelined_max
                                 : event.flags & KS_MIDSTREAM  ? 1
                                                               : 0;
-    if (&stream == &responses_ && open_.size() > certain) {
+    if (is_response && open_.size() > certain) {
       ++env_.counters.gaps;
-      end_all_partial("stream_gap", env_.counters.partial_gap);
+      lose_answers();
     }
   }
   const auto ahead = static_cast<std::int32_t>(piece_seq - stream.next_seq);
   if (ahead > 0) {
+    if (is_response && !body_accounts_for_gap()) lose_answers();
     stream.parser.skip(static_cast<std::uint32_t>(ahead), {}, sink);
   } else if (ahead < 0) {
     ++env_.counters.sequence_backwards;
     stream.parser.lose(sink);
+  } else if (is_response && unmatched_head_ && event.flags & KS_HEAD_START &&
+             stream.parser.in_body() && http1::looks_like_start(MessageKind::kResponse, bytes)) {
+    // A response right behind the head of one whose request was not seen: that was a HEAD.
+    stream.parser.lose(sink);
   }
   stream.next_seq = piece_seq;
   if (!bytes.empty()) {
+    unmatched_head_ = unmatched_head_ && !is_response;
     if (stream.parser.feed(bytes, sink) == ParseOutcome::kHandOff) {
+      // What was sent behind the upgrade has no answer of its own.
+      end_all_partial("handed_off", env_.counters.partial_handed_off);
       phase_ = Phase::kHandedOff;
       ++env_.counters.handed_off;
       return;
@@ -127,8 +140,26 @@ void Connection::advance(Stream& stream, http1::MessageSink& sink, const ks_tran
   if (static_cast<std::int32_t>(rest) <= 0) return;
   const std::size_t tail_bytes = std::min<std::size_t>({event.tail_bytes, KS_TAIL_BYTES_MAX, rest});
   const char* tail = reinterpret_cast<const char*>(event.tail) + event.tail_bytes - tail_bytes;
+  if (is_response) {
+    unmatched_head_ = false;
+    if (tail_bytes < rest && stream.parser.at_message_boundary()) lose_answers();
+  }
   stream.parser.skip(rest, {tail, tail_bytes}, sink);
   stream.next_seq += rest;
+}
+
+// True if the response bytes that went by without a record are surely those of the body in
+// progress. Of a body whose length is not known the kernel side sends all records, so some were
+// lost; if the next request has come since, its answer may be among them.
+bool Connection::body_accounts_for_gap() const {
+  if (responses_.parser.at_message_boundary()) return false;
+  return response_to_ || !response_length_open_ || !responses_.parser.in_body();
+}
+
+// Response bytes went by unseen that no body accounts for: they may be the answers to all that is
+// open, so none of that may be paired with what comes next.
+void Connection::lose_answers() {
+  end_all_partial("stream_gap", env_.counters.partial_gap);
 }
 
 // --- requests ---------------------------------------------------------------------------------
@@ -249,14 +280,15 @@ void Connection::ResponseSide::on_begin() {
 
 BodyRule Connection::ResponseSide::on_head(const http1::Head& head) {
   if (head.truncated) ++c_.env_.counters.heads_truncated;
-  if (!c_.response_to_) return BodyRule::kByHead;
-  Exchange& exchange = *c_.response_to_;
   c_.interim_ = head.status >= 100 && head.status < 200 && head.status != 101;
   if (c_.interim_) return BodyRule::kByHead;
+  c_.response_length_open_ = !head.content_length || head.chunked;
+  c_.unmatched_head_ = !c_.response_to_;
+  if (!c_.response_to_) return BodyRule::kByHead;
+  Exchange& exchange = *c_.response_to_;
   exchange.status = head.status;
   exchange.last_activity_ns = c_.event_->header.ts_ns;
   exchange.head_truncated = exchange.head_truncated || head.truncated;
-  c_.response_length_open_ = !head.content_length || head.chunked;
   if (head.status == 101) return BodyRule::kTunnel;
   if (exchange.method == "CONNECT" && head.status >= 200 && head.status < 300)
     return BodyRule::kTunnel;
@@ -306,7 +338,9 @@ void Connection::end_exchange(ExchangePtr exchange, std::uint64_t end_ns) {
   exchange->end_ns = std::max({end_ns, exchange->start_ns, exchange->last_activity_ns});
   exchange->ended = true;
   ++env_.counters.exchanges_ended;
-  env_.observer.on_end(exchange, caller_);
+  // Sending the next request may show that the answer to the last one is over; that reads nothing.
+  const bool is_answer = event_ && &stream_of(event_->direction) == &responses_;
+  env_.observer.on_end(exchange, is_answer ? caller_ : nullptr);
 }
 
 void Connection::end_all_partial(std::string_view reason, std::uint64_t& counter) {

@@ -89,6 +89,8 @@ class Connection {
   bool decide_role(const ks_transfer_event& event, std::string_view bytes);
   void advance(Stream& stream, http1::MessageSink& sink, const ks_transfer_event& event,
                std::string_view bytes);
+  bool body_accounts_for_gap() const;
+  void lose_answers();
   void announce_request();
   void end_exchange(ExchangePtr exchange, std::uint64_t end_ns);
   void end_all_partial(std::string_view reason, std::uint64_t& counter);
@@ -119,6 +121,7 @@ class Connection {
   bool request_seen_ = false;
   bool interim_ = false;               // the response in progress is a 1xx
   bool response_length_open_ = false;  // its end is not known from its head
+  bool unmatched_head_ = false;        // no byte has come since the head of one without a request
   std::uint32_t begin_seq_ = 0;        // of the request in progress
   std::uint64_t begin_ns_ = 0;
 

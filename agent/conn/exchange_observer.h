@@ -18,8 +18,8 @@ class ExchangeObserver {
   virtual void on_request_complete(Exchange& exchange, const Caller& caller) = 0;
   // The first byte of its response has passed.
   virtual void on_response_begin(Exchange& exchange, const Caller& caller) = 0;
-  // The exchange is over; end_ns and everything else is set. `caller` is null where no system call
-  // of the program ended it (connection closed, timeout, eviction).
+  // The exchange is over; end_ns and everything else is set. `caller` is null where it was
+  // not bytes of its response that ended it (connection closed, timeout, eviction, next request).
   virtual void on_end(const ExchangePtr& exchange, const Caller* caller) = 0;
 };
 
