@@ -17,3 +17,8 @@ const char* __tsan_default_suppressions() {
          "deadlock:libgrpc\n"
          "deadlock:libabsl_\n";
 }
+
+// And what uninstrumented libraries do through libc (memcpy, realloc, operator delete) is theirs.
+extern "C" const char* __tsan_default_options();
+
+const char* __tsan_default_options() { return "ignore_noninstrumented_modules=1"; }
