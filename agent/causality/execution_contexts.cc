@@ -178,6 +178,15 @@ void ExecutionContexts::request_ended(Exchange& request) {
   if (context->last.get() == &request) context->last = {};
 }
 
+void ExecutionContexts::release_ended() {
+  for (auto& [key, context] : contexts_) {
+    if (context.last && context.last->ended) context.last = {};
+    for (std::size_t i = context.waiting_count; i-- > 0;) {
+      if (context.waiting[i]->ended) stop_waiting(context, *context.waiting[i]);
+    }
+  }
+}
+
 void ExecutionContexts::process_gone(std::uint32_t tgid) {
   distrust_.erase(tgid);
 }

@@ -85,6 +85,10 @@ class ExecutionContexts {
   // The request is over, in whatever way.
   void request_ended(Exchange& request);
 
+  // Lets go of requests that are over: a thread that read an answer once would keep what it read it
+  // for. Once a second or so: looks at every context.
+  void release_ended();
+
   // Forgets what was learned of a process that has gone.
   void process_gone(std::uint32_t tgid);
 

@@ -7,6 +7,9 @@
 namespace kernspan {
 namespace {
 
+// A full table of connects is searched for old ones no more often than this.
+constexpr std::uint64_t kFullSweepNs = 1'000'000'000;
+
 // Links that rest on the order of a context's reads and writes.
 bool rests_on_order(Evidence evidence) {
   return evidence == Evidence::kThread || evidence == Evidence::kEventLoop ||
@@ -24,7 +27,8 @@ Linker::Linker(LinkLimits limits, RandomId random_id)
     : limits_(limits), random_id_(std::move(random_id)) {}
 
 void Linker::connecting(std::uint64_t connection, const Caller& caller, std::uint64_t now_ns) {
-  if (connects_.size() >= limits_.connects_max) sweep(now_ns);
+  if (connects_.size() >= limits_.connects_max && now_ns - connects_swept_ns_ > kFullSweepNs)
+    sweep_connects(now_ns);
   if (connects_.size() >= limits_.connects_max) {
     ++counters_.connects_full;
     return;
@@ -243,6 +247,16 @@ void Linker::settle(Exchange& exchange) {
 }
 
 void Linker::sweep(std::uint64_t now_ns) {
+  sweep_connects(now_ns);
+  contexts_.release_ended();
+}
+
+void Linker::sweep_connects(std::uint64_t now_ns) {
+  connects_swept_ns_ = now_ns;
+  for (auto& [connection, connect] : connects_) {
+    // The entry goes on saying that the connection is for nothing that is open.
+    if (connect.request && connect.request->ended) connect.request = {};
+  }
   std::erase_if(connects_, [&](const auto& entry) {
     if (entry.second.at_ns + limits_.connect_wait_max_ns >= now_ns) return false;
     give_up_waiting(entry.second);

@@ -87,7 +87,7 @@ class Linker {
   void settle(Exchange& exchange);
 
   void process_gone(std::uint32_t tgid) { contexts_.process_gone(tgid); }
-  // Once a second or so: forgets old connects.
+  // Once a second or so: forgets old connects, and requests that are over.
   void sweep(std::uint64_t now_ns);
 
   const LinkCounters& counters() const { return counters_; }
@@ -123,12 +123,14 @@ class Linker {
   void count_doubt(ExecutionContexts::Doubt doubt);
   void count_link(Evidence evidence);
   void drop_unconfirmed(Exchange& exchange);
+  void sweep_connects(std::uint64_t now_ns);
 
   LinkLimits limits_;
   RandomId random_id_;
   ExecutionContexts contexts_;
   WireIndex wire_;
   std::unordered_map<std::uint64_t, Connect> connects_;
+  std::uint64_t connects_swept_ns_ = 0;
   // Open incoming requests by the header they came with.
   std::unordered_multimap<HeaderKey, ExchangePtr, HeaderKeyHash> by_header_;
   LinkCounters counters_;

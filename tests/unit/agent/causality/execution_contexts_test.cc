@@ -190,6 +190,16 @@ TEST_F(ExecutionContextsTest, ResponseFromAnotherThreadIsAWrongPrediction) {
   EXPECT_EQ(contexts_.current(thread(7)).doubt, Doubt::kDistrusted);
 }
 
+TEST_F(ExecutionContextsTest, RequestsThatAreOverAreLetGo) {
+  for (std::uint64_t tid = 100; tid < 120; ++tid) {
+    const ExchangePtr a = read_whole(thread(7), 100);
+    contexts_.answer_read(thread(tid), *a, true);
+    answer(thread(7), a);
+  }
+  contexts_.release_ended();
+  EXPECT_EQ(pool_.in_use(), 0u);
+}
+
 TEST_F(ExecutionContextsTest, ContextsAreBounded) {
   ExecutionContexts few(10);
   for (std::uint64_t i = 0; i < 100; ++i) {

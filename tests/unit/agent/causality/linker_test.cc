@@ -208,6 +208,18 @@ TEST_F(LinkerTest, ConnectionThatNobodyAskedForHasNoParent) {
   EXPECT_FALSE(call->parent);
 }
 
+TEST_F(LinkerTest, ConnectionsThatNeverCallKeepNoRequest) {
+  for (std::uint32_t i = 0; i < 100; ++i) {
+    const ExchangePtr request = served(1, 7, i);
+    linker_.connecting(5000 + i, thread(1, 7), kMs);  // to a database
+    linker_.settle(*request);
+    request->ended = true;
+    linker_.ended(*request);
+  }
+  linker_.sweep(2 * kMs);
+  EXPECT_EQ(pool_.in_use(), 0u);
+}
+
 TEST_F(LinkerTest, SettledTraceIsNotChangedByALateEnd) {
   const ExchangePtr request = served(2, 9, 50);
   linker_.settle(*request);
