@@ -84,27 +84,29 @@ void Tracer::on_close(const ks_close_event& event) {
 
 void Tracer::on_exec(const ks_exec_event& event) {
   ++counters_.records;
-  if (const auto former = programs_.find(event.tgid); former != programs_.end()) {
-    if (!former->second.traced) ignore_process_(event.tgid, false);
-    programs_.erase(former);
-    linker_.process_gone(event.tgid);
-  }
+  forget_program(event.tgid);
   processes_.on_exec(event);
 }
 
 void Tracer::on_fork(const ks_fork_event& event) {
   ++counters_.records;
+  // Whoever had this number before is gone, and the record of its end was lost.
+  forget_program(event.tgid);
   processes_.on_fork(event);
 }
 
 void Tracer::on_exit(const ks_exit_event& event) {
   ++counters_.records;
-  if (const auto program = programs_.find(event.tgid); program != programs_.end()) {
-    if (!program->second.traced) ignore_process_(event.tgid, false);
-    programs_.erase(program);
-    linker_.process_gone(event.tgid);
-  }
+  forget_program(event.tgid);
   processes_.on_exit(event);
+}
+
+void Tracer::forget_program(std::uint32_t tgid) {
+  const auto program = programs_.find(tgid);
+  if (program == programs_.end()) return;
+  if (!program->second.traced) ignore_process_(tgid, false);
+  programs_.erase(program);
+  linker_.process_gone(tgid);
 }
 
 // --- exchanges --------------------------------------------------------------------------------
@@ -172,8 +174,9 @@ void Tracer::finish(std::uint64_t, otlp::RequestEncoder& encoder) {
 void Tracer::write(Exchange& exchange, otlp::RequestEncoder& encoder) {
   linker_.settle(exchange);
   // The two ends are stamped on two processors, after the transfer: what was sent cannot end later
-  // than it was received.
-  if (exchange.evidence == Evidence::kWire && exchange.parent->ended) {
+  // than it was received. A client that gave up has not received it.
+  if (exchange.evidence == Evidence::kWire && exchange.parent->ended &&
+      exchange.parent->error_type.empty() && exchange.parent->partial.empty()) {
     exchange.end_ns = std::clamp(exchange.end_ns, exchange.start_ns,
                                  std::max(exchange.start_ns, exchange.parent->end_ns));
   }

@@ -94,6 +94,7 @@ class Tracer final : public ExchangeObserver {
   void on_end(const ExchangePtr& exchange, const Caller* caller) override;
 
   const Program& program_of(std::uint32_t tgid);
+  void forget_program(std::uint32_t tgid);
   Caller caller_of(const Program& program, std::uint32_t tgid, std::uint32_t tid,
                    std::uint64_t goroutine, std::uint64_t turn) const;
   void write(Exchange& exchange, otlp::RequestEncoder& encoder);

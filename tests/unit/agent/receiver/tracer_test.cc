@@ -33,7 +33,7 @@ class TracerTest : public testing::Test {
         table, process::HostInfo{}, [this] { return story_ ? story_->now_ns : 0; });
     tracer_ = std::make_unique<Tracer>(
         std::move(settings), *processes_, process::HostInfo{}, [this] { return ++next_id_; },
-        [](std::uint32_t, bool) {});
+        [this](std::uint32_t tgid, bool ignore) { ignored_[tgid] = ignore; });
     story_ = std::make_unique<EventStory>(*tracer_);
   }
 
@@ -61,6 +61,7 @@ class TracerTest : public testing::Test {
   const ConnCounters& conn() const { return tracer_->counters().connections; }
 
   std::uint64_t next_id_ = 0;
+  std::map<std::uint32_t, bool> ignored_;
   std::int64_t wall_offset_ns_ = 1'700'000'000'000'000'000;
   std::unique_ptr<process::ProcessTable> processes_;
   std::unique_ptr<Tracer> tracer_;
@@ -604,6 +605,65 @@ TEST_F(TracerTest, StreamThatKeepsFlowingDoesNotTimeOut) {
   const SpanRecord span = spans_after_wait().at(0);
   EXPECT_EQ(span.attribute("error.type"), "");
   EXPECT_GE(span.end_time_unix_ns - span.start_time_unix_ns, 600'000'000'000u);
+}
+
+TEST_F(TracerTest, ClientThatGaveUpDoesNotShortenTheServersSpan) {
+  auto [client, server] = story_->connect_pair();
+  story_->send(client, kClientThread, kGet);
+  story_->recv(server, kServerThread, kGet);
+  story_->pass_ms(100);
+  story_->close(client);
+  story_->pass_ms(900);
+  story_->send(server, kServerThread, kOk);
+  const auto all = spans_after_wait();
+  ASSERT_EQ(all.size(), 2u);
+  const SpanRecord& span = all[0].kind == 2 ? all[0] : all[1];
+  EXPECT_GE(span.end_time_unix_ns - span.start_time_unix_ns, 1'000'000'000u);
+}
+
+// Threads that only ever read one answer must not keep what they read it for.
+TEST_F(TracerTest, ThreadsThatReadAnswersOnceDoNotFillThePool) {
+  TracerSettings settings;
+  settings.exchanges_max = 256;
+  remake(settings);
+  auto [client, server] = story_->connect_pair();
+  for (std::uint32_t i = 0; i < 1000; ++i) {
+    auto [onward, onward_server] = story_->connect_pair(81);
+    const StoryThread reader{.tgid = kServerThread.tgid, .tid = 910000 + i};
+    story_->recv(server, kServerThread, kGet);
+    story_->send(onward, kServerThread, kGet);
+    story_->recv(onward, reader, kOk);
+    story_->close(onward);
+    story_->send(server, kServerThread, kOk);
+    if (i % 50 == 49) spans_after_wait();
+  }
+  EXPECT_EQ(conn().exchange_limit, 0u);
+}
+
+// Its exit record was lost; the number is given to another program.
+TEST_F(TracerTest, ForkWithTheNumberOfAnIgnoredProcessIsTraced) {
+  TracerSettings settings;
+  settings.policy.include_executables = {"traced*"};
+  remake(settings);
+  const auto exec = [this](std::string_view path) {
+    ks_exec_event event{};
+    event.header = {.ts_ns = ++story_->now_ns, .kind = KS_EVENT_EXEC, .size = sizeof event};
+    event.tgid = kServerThread.tgid;
+    event.args_bytes = static_cast<ks_u32>(path.size());
+    std::copy(path.begin(), path.end(), event.args);
+    std::copy(path.begin() + 1, path.end(), event.comm);
+    tracer_->on_exec(event);
+  };
+  exec("/other");
+  auto [client, server] = story_->connect_pair();
+  story_->recv(server, kServerThread, kGet);
+  ASSERT_TRUE(ignored_[kServerThread.tgid]);
+  ks_fork_event fork{};
+  fork.header = {.ts_ns = ++story_->now_ns, .kind = KS_EVENT_FORK, .size = sizeof fork};
+  fork.tgid = kServerThread.tgid;
+  fork.parent_tgid = kClientThread.tgid;
+  tracer_->on_fork(fork);
+  EXPECT_FALSE(ignored_[kServerThread.tgid]);
 }
 
 }  // namespace
