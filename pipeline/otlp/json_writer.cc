@@ -1,13 +1,10 @@
 #include "pipeline/otlp/json_writer.h"
 
-#include <array>
-#include <charconv>
-#include <cmath>
 #include <cstdint>
 #include <protozero/exception.hpp>
 #include <protozero/pbf_reader.hpp>
 
-#include "pipeline/otlp/utf8.h"
+#include "pipeline/otlp/json_text.h"
 #include "pipeline/otlp/wire_fields.h"
 
 namespace kernspan::otlp {
@@ -62,16 +59,70 @@ std::uint32_t fixed32_of(pbf_reader& field) {
   return field.get_fixed32();
 }
 
-// Stands for itself in a JSON string.
-bool is_plain(char c) {
-  return static_cast<signed char>(c) >= 0x20 && c != '"' && c != '\\';
+// What a span has once.
+struct SpanFields {
+  std::string_view trace_id, span_id, trace_state, parent_span_id, name;
+  std::uint64_t kind = 0, start_ns = 0, end_ns = 0, flags = 0;
+  std::uint64_t dropped_attributes = 0, dropped_events = 0, dropped_links = 0;
+  bool has_status = false;
+};
+
+SpanFields read_span_fields(pbf_reader field) {
+  SpanFields span;
+  while (field.next()) {
+    switch (field.tag()) {
+      case wire::span::kTraceId:
+        span.trace_id = bytes_of(field);
+        break;
+      case wire::span::kSpanId:
+        span.span_id = bytes_of(field);
+        break;
+      case wire::span::kTraceState:
+        span.trace_state = bytes_of(field);
+        break;
+      case wire::span::kParentSpanId:
+        span.parent_span_id = bytes_of(field);
+        break;
+      case wire::span::kName:
+        span.name = bytes_of(field);
+        break;
+      case wire::span::kKind:
+        span.kind = varint_of(field);
+        break;
+      case wire::span::kStartTimeUnixNano:
+        span.start_ns = fixed64_of(field);
+        break;
+      case wire::span::kEndTimeUnixNano:
+        span.end_ns = fixed64_of(field);
+        break;
+      case wire::span::kDroppedAttributesCount:
+        span.dropped_attributes = varint_of(field);
+        break;
+      case wire::span::kDroppedEventsCount:
+        span.dropped_events = varint_of(field);
+        break;
+      case wire::span::kDroppedLinksCount:
+        span.dropped_links = varint_of(field);
+        break;
+      case wire::span::kFlags:
+        span.flags = fixed32_of(field);
+        break;
+      case wire::span::kStatus:
+        span.has_status = true;
+        field.skip();
+        break;
+      default:
+        field.skip();
+    }
+  }
+  return span;
 }
 
 // Fields of a message come in any order and a JSON array must stay together: each repeated field is
 // one more pass over its message, which costs less than remembering where its items were.
-class Writer {
+class Writer : private JsonText {
  public:
-  explicit Writer(std::string& out) : out_(out) {}
+  explicit Writer(std::string& out) : JsonText(out) {}
 
   // The items of the resourceSpans array; true when `first` was used up.
   void request(pbf_reader request, bool& first, JsonOutcome& outcome) {
@@ -82,18 +133,6 @@ class Writer {
   }
 
  private:
-  void separate(bool& first) {
-    if (!first) out_ += ',';
-    first = false;
-  }
-
-  void key(bool& first, std::string_view name) {
-    separate(first);
-    out_ += '"';
-    out_ += name;
-    out_ += "\":";
-  }
-
   void resource_spans(pbf_reader message, JsonOutcome& outcome) {
     out_ += '{';
     bool first = true;
@@ -250,74 +289,25 @@ class Writer {
   }
 
   void span(pbf_reader message) {
-    std::string_view trace_id, span_id, trace_state, parent_span_id, name;
-    std::uint64_t kind = 0, start_ns = 0, end_ns = 0, flags = 0;
-    std::uint64_t dropped_attributes = 0, dropped_events = 0, dropped_links = 0;
-    bool has_status = false;
-    for (pbf_reader field = message; field.next();) {
-      switch (field.tag()) {
-        case wire::span::kTraceId:
-          trace_id = bytes_of(field);
-          break;
-        case wire::span::kSpanId:
-          span_id = bytes_of(field);
-          break;
-        case wire::span::kTraceState:
-          trace_state = bytes_of(field);
-          break;
-        case wire::span::kParentSpanId:
-          parent_span_id = bytes_of(field);
-          break;
-        case wire::span::kName:
-          name = bytes_of(field);
-          break;
-        case wire::span::kKind:
-          kind = varint_of(field);
-          break;
-        case wire::span::kStartTimeUnixNano:
-          start_ns = fixed64_of(field);
-          break;
-        case wire::span::kEndTimeUnixNano:
-          end_ns = fixed64_of(field);
-          break;
-        case wire::span::kDroppedAttributesCount:
-          dropped_attributes = varint_of(field);
-          break;
-        case wire::span::kDroppedEventsCount:
-          dropped_events = varint_of(field);
-          break;
-        case wire::span::kDroppedLinksCount:
-          dropped_links = varint_of(field);
-          break;
-        case wire::span::kFlags:
-          flags = fixed32_of(field);
-          break;
-        case wire::span::kStatus:
-          has_status = true;
-          field.skip();
-          break;
-        default:
-          field.skip();
-      }
-    }
+    const SpanFields fields = read_span_fields(message);
     out_ += '{';
     bool first = true;
-    hex(first, "traceId", trace_id);
-    hex(first, "spanId", span_id);
-    optional_string(first, "traceState", trace_state);
-    if (!parent_span_id.empty()) hex(first, "parentSpanId", parent_span_id);
-    optional_number(first, "flags", flags);
-    string(first, "name", name);
-    optional_enum(first, "kind", kind);
-    quoted_number(first, "startTimeUnixNano", start_ns);
-    quoted_number(first, "endTimeUnixNano", end_ns);
+    hex(first, "traceId", fields.trace_id);
+    hex(first, "spanId", fields.span_id);
+    optional_string(first, "traceState", fields.trace_state);
+    if (!fields.parent_span_id.empty()) hex(first, "parentSpanId", fields.parent_span_id);
+    optional_number(first, "flags", fields.flags);
+    string(first, "name", fields.name);
+    optional_enum(first, "kind", fields.kind);
+    quoted_number(first, "startTimeUnixNano", fields.start_ns);
+    quoted_number(first, "endTimeUnixNano", fields.end_ns);
     attributes(first, message, wire::span::kAttributes);
-    optional_number(first, "droppedAttributesCount", dropped_attributes);
+    optional_number(first, "droppedAttributesCount", fields.dropped_attributes);
     array(first, "events", message, wire::span::kEvents, [&](pbf_reader item) { event(item); });
-    optional_number(first, "droppedEventsCount", dropped_events);
+    optional_number(first, "droppedEventsCount", fields.dropped_events);
     array(first, "links", message, wire::span::kLinks, [&](pbf_reader item) { link(item); });
-    optional_number(first, "droppedLinksCount", dropped_links);
-    if (has_status) {
+    optional_number(first, "droppedLinksCount", fields.dropped_links);
+    if (fields.has_status) {
       key(first, "status");
       status(message);
     }
@@ -492,114 +482,6 @@ class Writer {
     }
     out_ += "]}";
   }
-
-  void string(bool& first, std::string_view name, std::string_view text) {
-    key(first, name);
-    quote(text);
-  }
-  void optional_string(bool& first, std::string_view name, std::string_view text) {
-    if (!text.empty()) string(first, name, text);
-  }
-  // uint32 on the wire; a longer varint is cut to 32 bits, as protobuf does.
-  void optional_number(bool& first, std::string_view name, std::uint64_t value) {
-    if (static_cast<std::uint32_t>(value) == 0) return;
-    key(first, name);
-    number(static_cast<std::uint32_t>(value));
-  }
-  void optional_enum(bool& first, std::string_view name, std::uint64_t value) {
-    if (static_cast<std::int32_t>(value) == 0) return;
-    key(first, name);
-    number(static_cast<std::int32_t>(value));
-  }
-  void quoted_number(bool& first, std::string_view name, std::uint64_t value) {
-    key(first, name);
-    out_ += '"';
-    number(value);
-    out_ += '"';
-  }
-
-  template <typename Number>
-  void number(Number value) {
-    std::array<char, 32> text;
-    const auto end = std::to_chars(text.data(), text.data() + text.size(), value).ptr;
-    out_.append(text.data(), end);
-  }
-
-  void floating(double value) {
-    if (std::isnan(value)) {
-      out_ += "\"NaN\"";
-    } else if (std::isinf(value)) {
-      out_ += value > 0 ? "\"Infinity\"" : "\"-Infinity\"";
-    } else {
-      number(value);
-    }
-  }
-
-  void hex(bool& first, std::string_view name, std::string_view bytes) {
-    static constexpr char kDigits[] = "0123456789abcdef";
-    key(first, name);
-    out_ += '"';
-    for (const char c : bytes) {
-      const auto byte = static_cast<unsigned char>(c);
-      out_ += kDigits[byte >> 4];
-      out_ += kDigits[byte & 15];
-    }
-    out_ += '"';
-  }
-
-  void base64(std::string_view bytes) {
-    static constexpr char kDigits[] =
-        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    const auto byte = [&](std::size_t i) -> std::uint32_t {
-      return i < bytes.size() ? static_cast<unsigned char>(bytes[i]) : 0U;
-    };
-    out_ += '"';
-    for (std::size_t i = 0; i < bytes.size(); i += 3) {
-      const std::uint32_t group = byte(i) << 16 | byte(i + 1) << 8 | byte(i + 2);
-      out_ += kDigits[group >> 18];
-      out_ += kDigits[group >> 12 & 63];
-      out_ += i + 1 < bytes.size() ? kDigits[group >> 6 & 63] : '=';
-      out_ += i + 2 < bytes.size() ? kDigits[group & 63] : '=';
-    }
-    out_ += '"';
-  }
-
-  void quote(std::string_view text) {
-    static constexpr char kDigits[] = "0123456789abcdef";
-    out_ += '"';
-    while (!text.empty()) {
-      std::size_t plain = 0;
-      while (plain < text.size() && is_plain(text[plain])) ++plain;
-      out_ += text.substr(0, plain);
-      text.remove_prefix(plain);
-      if (text.empty()) break;
-      const auto c = static_cast<unsigned char>(text[0]);
-      std::size_t length = 1;
-      if (c == '"' || c == '\\') {
-        out_ += '\\';
-        out_ += text[0];
-      } else if (c == '\n') {
-        out_ += "\\n";
-      } else if (c == '\t') {
-        out_ += "\\t";
-      } else if (c == '\r') {
-        out_ += "\\r";
-      } else if (c < 0x20) {
-        out_ += "\\u00";
-        out_ += kDigits[c >> 4];
-        out_ += kDigits[c & 15];
-      } else if ((length = utf8_sequence_length(text)) != 0) {
-        out_ += text.substr(0, length);
-      } else {
-        out_ += '?';
-        length = 1;
-      }
-      text.remove_prefix(length);
-    }
-    out_ += '"';
-  }
-
-  std::string& out_;
 };
 
 }  // namespace
