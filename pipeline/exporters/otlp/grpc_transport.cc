@@ -7,7 +7,6 @@
 #include <grpcpp/completion_queue.h>
 #include <grpcpp/create_channel.h>
 #include <grpcpp/generic/generic_stub.h>
-#include <grpcpp/resource_quota.h>
 #include <grpcpp/security/credentials.h>
 #include <grpcpp/support/channel_arguments.h>
 
@@ -29,8 +28,6 @@ namespace {
 // A peer that comes back is found again after at most this long; gRPC's own default is two minutes.
 constexpr int kMaxReconnectBackoffMs = 5'000;
 constexpr int kInitialReconnectBackoffMs = 200;
-// gRPC's bookkeeping threads for this channel.
-constexpr int kMaxGrpcThreads = 2;
 
 Result<std::shared_ptr<grpc::ChannelCredentials>> credentials(const ClientTlsSettings& tls) {
   if (tls.insecure) return grpc::InsecureChannelCredentials();
@@ -149,9 +146,6 @@ class GrpcTransport::Implementation {
     if (!settings.tls.server_name_override.empty()) {
       arguments.SetSslTargetNameOverride(settings.tls.server_name_override);
     }
-    grpc::ResourceQuota quota;
-    quota.SetMaxThreads(kMaxGrpcThreads);
-    arguments.SetResourceQuota(quota);
     return arguments;
   }
 

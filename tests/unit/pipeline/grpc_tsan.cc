@@ -21,4 +21,6 @@ const char* __tsan_default_suppressions() {
 // And what uninstrumented libraries do through libc (memcpy, realloc, operator delete) is theirs.
 extern "C" const char* __tsan_default_options();
 
-const char* __tsan_default_options() { return "ignore_noninstrumented_modules=1"; }
+const char* __tsan_default_options() {
+  return "ignore_noninstrumented_modules=1";
+}
