@@ -10,8 +10,10 @@ namespace {
 constexpr std::string_view kRequest =
     "GET /index.html HTTP/1.1\r\nHost: 127.0.0.1:8080\r\nUser-Agent: wrk\r\n\r\n";
 constexpr std::string_view kResponse =
-    "HTTP/1.1 200 OK\r\nServer: nginx/1.22.1\r\nDate: Fri, 20 Nov 2026 12:00:00 GMT\r\nContent-Type: text/html\r\n"
-    "Content-Length: 612\r\nLast-Modified: Fri, 20 Nov 2026 11:00:00 GMT\r\nConnection: keep-alive\r\n"
+    "HTTP/1.1 200 OK\r\nServer: nginx/1.22.1\r\nDate: Fri, 20 Nov 2026 12:00:00 "
+    "GMT\r\nContent-Type: text/html\r\n"
+    "Content-Length: 612\r\nLast-Modified: Fri, 20 Nov 2026 11:00:00 GMT\r\nConnection: "
+    "keep-alive\r\n"
     "ETag: \"637a1d2a-264\"\r\nAccept-Ranges: bytes\r\n\r\n";
 
 void server_exchange(benchmark::State& state) {
