@@ -72,8 +72,8 @@ class Connection : public std::enable_shared_from_this<Connection> {
     response_.keep_alive(false);
     if (parser_.get().method() != http::verb::head) response_.body() = std::move(made.body);
     http::async_write(stream_, response_, [self = shared_from_this()](error_code, std::size_t) {
-      error_code ignored;
-      self->stream_.socket().shutdown(tcp::socket::shutdown_send, ignored);
+      error_code error;  // the peer may have gone already
+      static_cast<void>(self->stream_.socket().shutdown(tcp::socket::shutdown_send, error));
     });
   }
 
@@ -136,16 +136,15 @@ class AsioServer final : public HttpServer {
 
   error_code open(const tcp::endpoint& address, bool both_families) {
     error_code error;
-    error_code ignored;
-    acceptor_.close(ignored);
+    if (acceptor_.is_open() && acceptor_.close(error)) return error;
     if (acceptor_.open(address.protocol(), error)) return error;
-    acceptor_.set_option(tcp::acceptor::reuse_address(true), ignored);
-    if (address.address().is_v6()) {
-      acceptor_.set_option(asio::ip::v6_only(!both_families), ignored);
+    if (acceptor_.set_option(tcp::acceptor::reuse_address(true), error)) return error;
+    if (address.address().is_v6() &&
+        acceptor_.set_option(asio::ip::v6_only(!both_families), error)) {
+      return error;
     }
     if (acceptor_.bind(address, error)) return error;
-    acceptor_.listen(kMostConnections, error);
-    return error;
+    return acceptor_.listen(kMostConnections, error);
   }
 
   void accept() {

@@ -18,10 +18,10 @@ namespace {
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
 
-const std::filesystem::path kRoot = KERNSPAN_SOURCE_DIR;
+const std::filesystem::path root = KERNSPAN_SOURCE_DIR;
 
 // Which areas a file of an area may include, besides its own.
-const std::map<std::string, std::set<std::string>> kMayInclude = {
+const std::map<std::string, std::set<std::string>> may_include = {
     {"bpf/abi", {}},
     {"bpf", {"bpf/abi", "vmlinux"}},
     {"vmlinux", {}},
@@ -49,7 +49,7 @@ bool is_in(std::string_view path, std::string_view area) {
 // The longest area that the path lies in.
 std::optional<std::string> area_of(std::string_view path) {
   std::optional<std::string> found;
-  for (const auto& [area, allowed] : kMayInclude) {
+  for (const auto& [area, allowed] : may_include) {
     if (is_in(path, area) && (!found || area.size() > found->size())) found = area;
   }
   return found;
@@ -72,7 +72,7 @@ bool is_allowed(const std::string& file, const std::string& include) {
   const std::optional<std::string> to = area_of(include);
   // Libraries, and headers named relative to their own folder.
   if (!to || !from || from == to) return true;
-  for (const std::string& area : kMayInclude.at(*from)) {
+  for (const std::string& area : may_include.at(*from)) {
     // "pipeline" allows all its floors; "bpf/abi" does not allow "bpf".
     if (*to == area || is_in(*to, area)) return true;
   }
@@ -108,11 +108,11 @@ std::vector<Include> includes_of(const std::string& file, std::istream& in) {
 std::vector<Include> all_includes() {
   std::vector<Include> includes;
   for (const char* top : {"agent", "bpf", "federation", "gateway", "pipeline", "tests", "tools"}) {
-    for (const auto& entry : std::filesystem::recursive_directory_iterator(kRoot / top)) {
+    for (const auto& entry : std::filesystem::recursive_directory_iterator(root / top)) {
       const std::string extension = entry.path().extension();
       if (extension != ".h" && extension != ".cc" && extension != ".c") continue;
       std::ifstream in(entry.path());
-      const std::string name = entry.path().lexically_relative(kRoot);
+      const std::string name = entry.path().lexically_relative(root);
       for (Include& include : includes_of(name, in)) includes.push_back(std::move(include));
     }
   }
@@ -135,7 +135,7 @@ TEST(Layering, EveryProjectHeaderThatIsNamedExists) {
   std::vector<std::string> missing;
   for (const Include& include : all_includes()) {
     if (!area_of(include.target) || is_generated(include.target)) continue;
-    if (std::filesystem::exists(kRoot / include.target)) continue;
+    if (std::filesystem::exists(root / include.target)) continue;
     missing.push_back(include.file + ":" + std::to_string(include.line) + " includes " +
                       include.target);
   }

@@ -26,8 +26,10 @@ TEST(LogLimiter, LetsOneThroughPerIntervalAndCountsTheRest) {
 TEST(LogLimiter, LosesNoCountBetweenThreads) {
   LogLimiter limiter(std::chrono::nanoseconds(1'000'000));
   std::atomic<int> admitted{0};
+  constexpr int kThreads = 4;
   std::vector<std::thread> threads;
-  for (int i = 0; i < 4; ++i) {
+  threads.reserve(kThreads);
+  for (int i = 0; i < kThreads; ++i) {
     threads.emplace_back([&] {
       for (int n = 0; n < 1000; ++n) {
         if (limiter.admit(1)) ++admitted;

@@ -118,6 +118,7 @@ TEST(Metrics, CountsFromSeveralThreads) {
   constexpr int kThreads = 4;
   constexpr int kTimes = 10'000;
   std::vector<std::thread> threads;
+  threads.reserve(kThreads);
   for (int i = 0; i < kThreads; ++i) {
     threads.emplace_back([&metrics] {
       Counter& counter = metrics.counter("spans", "");
