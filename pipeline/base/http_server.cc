@@ -72,8 +72,10 @@ class Connection : public std::enable_shared_from_this<Connection> {
     response_.keep_alive(false);
     if (parser_.get().method() != http::verb::head) response_.body() = std::move(made.body);
     http::async_write(stream_, response_, [self = shared_from_this()](error_code, std::size_t) {
-      error_code error;  // the peer may have gone already
-      static_cast<void>(self->stream_.socket().shutdown(tcp::socket::shutdown_send, error));
+      error_code error;
+      if (self->stream_.socket().shutdown(tcp::socket::shutdown_send, error)) {
+        log_debug("http server: the peer has gone: {}", error.message());
+      }
     });
   }
 
