@@ -318,7 +318,8 @@ static __always_inline bool ks_begins_message(struct ks_scratch* work,
 /* A transfer that begins within a counted body. Returns true if that is all there is to it. */
 static __always_inline bool ks_follow_body(struct ks_scratch* work, struct ks_socket* socket,
                                            struct ks_message* message) {
-  if (ks_begins_message(work, socket)) {
+  const bool begins_message = ks_begins_message(work, socket);
+  if (begins_message) {
     /* Either the body quotes a message, or the head was misjudged: user space decides, the count
      * goes on. */
     const ks_u64 body_left = message->body_left;
@@ -331,8 +332,12 @@ static __always_inline bool ks_follow_body(struct ks_scratch* work, struct ks_so
   }
   work->offset = ks_take_body(message, work->fixed.transfer_bytes);
   if (message->phase == KS_PHASE_BODY) {
-    ks_count(KS_COUNT_BODY);
-    work->owes_record = 0;
+    work->owes_record = ks_body_is_due(message, message->body_left, work->fixed.transfer_bytes,
+                                       work->fixed.header.ts_ns);
+    if (!work->owes_record) ks_count(KS_COUNT_BODY);
+    /* From its first byte, unless that was said: what lies between two records must stay below
+     * 2 GiB, and a single transfer can be that long. */
+    if (!begins_message) work->offset = 0;
     return true;
   }
   work->owes_record = 1; /* this is when the message ended */

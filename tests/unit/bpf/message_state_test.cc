@@ -96,6 +96,21 @@ TEST(Body, IsCountedDown) {
   EXPECT_EQ(ks_take_body(state.message, 20), 20u);
 }
 
+TEST(Body, IsReportedOnceInAGibibyteAndOnceInAPeriod) {
+  State state;
+  const ks_u64 gib = 1ULL << 30, now = 100ULL << 35;
+  state.end_head({.has_length = true, .length = 5 * gib});
+  state.message->body_period = 100;
+  int reported = 0;
+  for (ks_u64 at = 0; at + gib / 4 < 5 * gib; at += gib / 4) {
+    ks_take_body(state.message, gib / 4);
+    reported += ks_body_is_due(state.message, state.message->body_left, gib / 4, now);
+  }
+  EXPECT_EQ(reported, 5);
+  EXPECT_TRUE(ks_body_is_due(state.message, 500, 100, now + (1ULL << 35)));
+  EXPECT_FALSE(ks_body_is_due(state.message, 400, 100, now + (1ULL << 35) + 1));
+}
+
 TEST(Sequence, GapsAreTakenOffACountedBody) {
   State state;
   state.end_head({.has_length = true, .length = 100});

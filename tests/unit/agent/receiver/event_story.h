@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <cstdint>
-#include <cstring>
 #include <string>
 #include <string_view>
 
@@ -130,7 +129,7 @@ class EventStory {
     event.captured_bytes = head_bytes;
     if (!head.empty()) event.flags |= KS_HEAD_START;
     event.tail_bytes = static_cast<ks_u8>(std::min<std::size_t>(tail.size(), KS_TAIL_BYTES_MAX));
-    std::memcpy(event.tail, tail.data() + tail.size() - event.tail_bytes, event.tail_bytes);
+    std::copy(tail.end() - event.tail_bytes, tail.end(), event.tail);
     tracer_.on_transfer(event, head);
     (direction == KS_SEND ? socket.send_seq : socket.recv_seq) += event.transfer_bytes;
   }

@@ -607,6 +607,25 @@ TEST_F(TracerTest, StreamThatKeepsFlowingDoesNotTimeOut) {
   EXPECT_GE(span.end_time_unix_ns - span.start_time_unix_ns, 600'000'000'000u);
 }
 
+TEST_F(TracerTest, BodyBeyondTheSequenceNumbersIsCountedWhole) {
+  auto [client, server] = story_->connect_pair();
+  story_->recv(server, kServerThread, kGet);
+  story_->send(server, kServerThread, "HTTP/1.1 200 OK\r\nContent-Length: 6442450944\r\n\r\n");
+  for (int half_gib = 1; half_gib <= 12; ++half_gib) {
+    story_->pass_ms(100'000);
+    constexpr std::uint32_t kHalf = 1u << 29;
+    if (half_gib % 2 != 0) {
+      EventStory::unseen_send(server, kHalf);
+    } else {
+      story_->send(server, kServerThread, {}, kHalf);
+    }
+    spans();
+  }
+  const SpanRecord span = spans_after_wait().at(0);
+  EXPECT_EQ(span.attribute("kernspan.partial"), "");
+  EXPECT_EQ(span.attribute("http.response.body.size"), "6442450944");
+}
+
 TEST_F(TracerTest, ClientThatGaveUpDoesNotShortenTheServersSpan) {
   auto [client, server] = story_->connect_pair();
   story_->send(client, kClientThread, kGet);
