@@ -35,7 +35,7 @@ struct ks_message {
   ks_u8 saw_eof;
   ks_u8 carry_line;   /* bytes of the head's unfinished line that stand at the end of carry[] */
   ks_u8 carry_is_cut; /* the line is longer than carry[] */
-  ks_u16 body_period; /* when the last record of a counted body was sent: ks_body_is_due() */
+  ks_u16 body_period; /* when its head or a record of it was last sent: ks_body_is_due() */
   ks_u8 carry[KS_CARRY_BYTES];
 };
 
@@ -173,6 +173,11 @@ static inline __attribute__((always_inline)) ks_u32 ks_take_body(struct ks_messa
   return taken;
 }
 
+/* Units of 34 s. */
+static inline __attribute__((always_inline)) ks_u16 ks_body_period(ks_u64 now_ns) {
+  return (ks_u16)(now_ns >> 35);
+}
+
 /* Whether a transfer inside a counted body, of which `body_left` bytes are left behind it, must be
  * sent although it is only counted: once in each GiB, because user space tells the bytes between
  * two records by their sequence numbers, and once in each 34 s of transfers, because a body that
@@ -180,7 +185,7 @@ static inline __attribute__((always_inline)) ks_u32 ks_take_body(struct ks_messa
 static inline __attribute__((always_inline)) int ks_body_is_due(struct ks_message* message,
                                                                 ks_u64 body_left, ks_u32 bytes,
                                                                 ks_u64 now_ns) {
-  const ks_u16 period = (ks_u16)(now_ns >> 35);
+  const ks_u16 period = ks_body_period(now_ns);
   const int is_due = period != message->body_period || (body_left + bytes) >> 30 != body_left >> 30;
   message->body_period = period;
   return is_due;

@@ -263,6 +263,7 @@ __noinline int ks_take_piece(struct ks_scratch* work, struct ks_socket* socket, 
       next = bytes; /* the caller goes on counting the body */
     } else {
       ks_end_head(socket, message);
+      message->body_period = ks_body_period(work->fixed.header.ts_ns);
       const ks_u32 body = next;
       next += ks_take_body(message, bytes - next);
       if (message->phase == KS_PHASE_UNFRAMED && body < bytes) ks_read_tail(work, message, body);
