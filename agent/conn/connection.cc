@@ -18,6 +18,9 @@ SocketAddress address_of(const ks_u8 (&ip)[16], ks_u16 port) {
   return address;
 }
 
+// How long after the end of its connection an answer may be read from the receive queue.
+constexpr std::uint64_t kUnreadWaitNs = 1'000'000'000;
+
 constexpr std::string_view kConnectionClosed = "connection_closed";
 
 std::string_view error_type_of(int error) {
@@ -373,7 +376,11 @@ void Connection::on_close(const ks_close_event& event) {
     return;
   }
   if (event.stage != KS_CLOSE_FINAL) return;
+  closed_ns_ = event.header.ts_ns;
   requests_.parser.finish(request_side_);
+  // A client that has half-closed loses its connection when the server's FIN comes, maybe before it
+  // has read what came with it.
+  if (role_ == Role::kClient && event.error == 0 && !open_.empty()) return;
   if (event.error == 0) responses_.parser.finish(response_side_);
   while (!open_.empty()) {
     const ExchangePtr exchange = open_.front();
@@ -383,8 +390,22 @@ void Connection::on_close(const ks_close_event& event) {
   phase_ = Phase::kHandedOff;
 }
 
-void Connection::expire(std::uint64_t before_ns) {
-  if (open_.empty() || open_.front()->last_activity_ns >= before_ns) return;
+void Connection::end_all_unread() {
+  responses_.parser.finish(response_side_);
+  while (!open_.empty()) {
+    const ExchangePtr exchange = open_.front();
+    exchange->error_type = kConnectionClosed;
+    end_exchange(exchange, closed_ns_);
+  }
+}
+
+void Connection::expire(std::uint64_t now_ns, std::uint64_t timeout_ns) {
+  if (open_.empty()) return;
+  if (is_closed()) {
+    if (now_ns > closed_ns_ + kUnreadWaitNs) end_all_unread();
+    return;
+  }
+  if (open_.front()->last_activity_ns + timeout_ns >= now_ns) return;
   for (const ExchangePtr& exchange : open_) exchange->error_type = "timeout";
   end_all_partial("timeout", env_.counters.partial_timeout);
 }

@@ -43,13 +43,17 @@ class Connection {
   // The local side has finished sending, or (KS_CLOSE_FINAL) the connection is over.
   void on_close(const ks_close_event& event);
 
-  // Ends exchanges without activity since `before_ns`, as timed out.
-  void expire(std::uint64_t before_ns);
+  // Ends exchanges without activity for `timeout_ns`, as timed out, and those of a closed connection
+  // whose answer nobody has read.
+  void expire(std::uint64_t now_ns, std::uint64_t timeout_ns);
 
   // Ends what is open, as partial for `reason` (a constant), counting under `counter`.
   void abandon(std::string_view reason, std::uint64_t& counter);
 
   bool has_open_exchanges() const { return !open_.empty(); }
+
+  // The connection is over; open exchanges may still find their answer in the receive queue.
+  bool is_closed() const { return closed_ns_ != 0; }
 
  private:
   class RequestSide final : public http1::MessageSink {
@@ -95,6 +99,7 @@ class Connection {
   void end_exchange(ExchangePtr exchange, std::uint64_t end_ns);
   void end_all_partial(std::string_view reason, std::uint64_t& counter);
   void end_all_closed(std::string_view error_type);
+  void end_all_unread();
   void fill_request(Exchange& exchange, const http1::Head& head);
 
   Stream& stream_of(ks_u8 direction) {
@@ -124,6 +129,7 @@ class Connection {
   bool unmatched_head_ = false;        // no byte has come since the head of one without a request
   std::uint32_t begin_seq_ = 0;        // of the request in progress
   std::uint64_t begin_ns_ = 0;
+  std::uint64_t closed_ns_ = 0;
 
   // The transfer in progress, for the sides' callbacks; null while a close or a timeout is handled.
   const ks_transfer_event* event_ = nullptr;

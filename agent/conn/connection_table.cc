@@ -33,13 +33,19 @@ void ConnectionTable::on_close(const ks_close_event& event) {
   const auto found = connections_.find(event.socket_cookie);
   if (found == connections_.end()) return;
   found->second.connection->on_close(event);
-  if (event.stage != KS_CLOSE_FINAL) return;
+  if (event.stage != KS_CLOSE_FINAL || found->second.connection->has_open_exchanges()) return;
   ages_.erase(found->second.age);
   connections_.erase(found);
 }
 
-void ConnectionTable::expire(std::uint64_t before_ns) {
-  for (auto& [cookie, entry] : connections_) entry.connection->expire(before_ns);
+void ConnectionTable::expire(std::uint64_t now_ns, std::uint64_t timeout_ns) {
+  std::erase_if(connections_, [&](const auto& item) {
+    const Entry& entry = item.second;
+    entry.connection->expire(now_ns, timeout_ns);
+    if (!entry.connection->is_closed() || entry.connection->has_open_exchanges()) return false;
+    ages_.erase(entry.age);
+    return true;
+  });
 }
 
 void ConnectionTable::abandon_all() {

@@ -19,9 +19,8 @@ class ConnectionTable {
   void on_transfer(const ks_transfer_event& event, std::string_view bytes, const Caller& caller);
   void on_close(const ks_close_event& event);
 
-  // Ends exchanges without activity since `before_ns`. Looks at every connection: once in a few
-  // seconds.
-  void expire(std::uint64_t before_ns);
+  // Ends exchanges without activity for `timeout_ns`. Looks at every connection: once a second or so.
+  void expire(std::uint64_t now_ns, std::uint64_t timeout_ns);
   // Ends everything that is open, as partial.
   void abandon_all();
 

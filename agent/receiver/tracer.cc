@@ -211,9 +211,7 @@ void Tracer::sweep(std::uint64_t now_ns) {
   swept_ns_ = now_ns;
   processes_.sweep(now_ns);
   linker_.sweep(now_ns);
-  if (now_ns > settings_.exchange_timeout_ns) {
-    connections_.expire(now_ns - settings_.exchange_timeout_ns);
-  }
+  connections_.expire(now_ns, settings_.exchange_timeout_ns);
 }
 
 std::size_t Tracer::held() const {

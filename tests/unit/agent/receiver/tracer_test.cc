@@ -626,6 +626,19 @@ TEST_F(TracerTest, BodyBeyondTheSequenceNumbersIsCountedWhole) {
   EXPECT_EQ(span.attribute("http.response.body.size"), "6442450944");
 }
 
+TEST_F(TracerTest, HalfClosedClientReadsItsAnswerAfterTheConnectionIsOver) {
+  auto [client, server] = story_->connect_pair();
+  story_->send(client, kClientThread, kGet);
+  story_->close(client, KS_CLOSE_WRITE);
+  story_->close(client);  // the server's FIN has come, and the answer before it
+  story_->pass_ms(300);
+  story_->recv(client, kClientThread, kNotFound);
+  const auto all = spans_after_wait();
+  ASSERT_EQ(all.size(), 1u);
+  EXPECT_EQ(all[0].attribute("http.response.status_code"), "404");
+  EXPECT_EQ(tracer_->connections(), 0u);
+}
+
 TEST_F(TracerTest, ClientThatGaveUpDoesNotShortenTheServersSpan) {
   auto [client, server] = story_->connect_pair();
   story_->send(client, kClientThread, kGet);
@@ -634,9 +647,15 @@ TEST_F(TracerTest, ClientThatGaveUpDoesNotShortenTheServersSpan) {
   story_->close(client);
   story_->pass_ms(900);
   story_->send(server, kServerThread, kOk);
-  const auto all = spans_after_wait();
+  story_->pass_ms(5000);
+  auto all = spans();
+  EXPECT_EQ(tracer_->connections(), 1u);
+  for (const SpanRecord& span : spans_after_wait()) all.push_back(span);
   ASSERT_EQ(all.size(), 2u);
   const SpanRecord& span = all[0].kind == 2 ? all[0] : all[1];
+  const SpanRecord& client_span = all[0].kind == 2 ? all[1] : all[0];
+  EXPECT_EQ(client_span.attribute("error.type"), "connection_closed");
+  EXPECT_LT(client_span.end_time_unix_ns - client_span.start_time_unix_ns, 200'000'000u);
   EXPECT_GE(span.end_time_unix_ns - span.start_time_unix_ns, 1'000'000'000u);
 }
 
