@@ -21,7 +21,7 @@ class WireIndex {
   ExchangePtr meet(Exchange& exchange);
 
   // This end stops waiting, if it still does.
-  void withdraw(const Exchange& exchange);
+  void withdraw(Exchange& exchange);
 
   std::size_t waiting() const { return waiting_.size(); }
   std::uint64_t collisions() const { return collisions_; }
@@ -30,13 +30,12 @@ class WireIndex {
   struct Key {
     SocketAddress client;
     std::uint32_t seq = 0;
-    Role role = Role::kServer;
     bool operator==(const Key&) const = default;
   };
   struct KeyHash {
     std::size_t operator()(const Key& key) const noexcept;
   };
-  static Key key_of(const Exchange& exchange, Role role);
+  static Key key_of(const Exchange& exchange);
 
   std::unordered_map<Key, ExchangePtr, KeyHash> waiting_;
   std::uint64_t collisions_ = 0;

@@ -93,6 +93,7 @@ struct Exchange {
   std::uint32_t open_calls =
       0;  // server: calls on its behalf that wait for a connection or an answer
   std::uint32_t calls_total = 0;  // server: calls on its behalf, ever
+  bool waits_on_wire = false;     // is in the wire index
   SpanId span_id;
   TraceId trace_id;  // valid: the trace is settled and the parent may no longer change
   SpanId parent_span_id;

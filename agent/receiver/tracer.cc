@@ -180,16 +180,21 @@ void Tracer::write(Exchange& exchange, otlp::RequestEncoder& encoder) {
     exchange.end_ns = std::clamp(exchange.end_ns, exchange.start_ns,
                                  std::max(exchange.start_ns, exchange.parent->end_ns));
   }
-  encoder.begin_resource(resource_of(exchange.tgid));
+  const std::string& resource = resource_of(exchange.tgid);
+  if (&resource != begun_resource_ || encoder.empty()) {
+    encoder.begin_resource(resource);
+    begun_resource_ = &resource;
+  }
   writer_.write(exchange, encoder);
   ++counters_.spans;
 }
 
-std::string_view Tracer::resource_of(std::uint32_t tgid) {
+const std::string& Tracer::resource_of(std::uint32_t tgid) {
   const process::ProcessInfo& info = processes_.find(tgid);
   if (resources_.size() >= kResourcesMax) {
     counters_.resources_evicted += resources_.size();
     resources_.clear();
+    begun_resource_ = nullptr;
   }
   std::string& encoded = resources_[info.revision];
   if (!encoded.empty()) return encoded;

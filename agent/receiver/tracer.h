@@ -98,7 +98,7 @@ class Tracer final : public ExchangeObserver {
   Caller caller_of(const Program& program, std::uint32_t tgid, std::uint32_t tid,
                    std::uint64_t goroutine, std::uint64_t turn) const;
   void write(Exchange& exchange, otlp::RequestEncoder& encoder);
-  std::string_view resource_of(std::uint32_t tgid);
+  const std::string& resource_of(std::uint32_t tgid);
   void sweep(std::uint64_t now_ns);
 
   TracerSettings settings_;
@@ -114,6 +114,7 @@ class Tracer final : public ExchangeObserver {
   std::deque<Waiting> waiting_;  // by due_ns
   std::unordered_map<std::uint32_t, Program> programs_;
   std::unordered_map<std::uint64_t, std::string> resources_;  // by ProcessInfo::revision
+  const std::string* begun_resource_ = nullptr;  // in resources_: of the span written last
   std::int64_t wall_offset_ns_ = 0;
   std::uint64_t swept_ns_ = 0;
 };

@@ -131,6 +131,13 @@ Status BatchProcessor::consume(otlp::Batch batch) {
   books_.take(spans);
   books_.hold(spans);
   held_spans_ += spans;
+  // What is collected goes first where the two together would have to be cut: cutting copies every byte.
+  const std::size_t max = settings_.send_batch_max_size;
+  if (max != 0 && plan_.span_count() != 0 && plan_.span_count() + spans > max) {
+    size_triggers_.add();
+    outgoing_.push_back(plan_.take());
+    work_.notify_one();
+  }
   const bool was_empty = plan_.span_count() == 0;
   plan_.add(std::move(batch), now());
   // The thread already waits for the timeout of an older batch.
