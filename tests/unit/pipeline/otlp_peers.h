@@ -2,6 +2,8 @@
 #pragma once
 
 #include <gtest/gtest.h>
+#include <chrono>
+#include <thread>
 
 #include <memory>
 #include <string>
@@ -31,6 +33,15 @@ struct ReceivingPeer {
   double refused_requests(const std::string& reason) const {
     return stage.metric("kernspan_receiver_refused_requests",
                         {{"receiver", "otlp"}, {"transport", "grpc"}, {"reason", reason}});
+  }
+
+  // gRPC answers for the receiver, which hears of it a moment later; 0 after five seconds.
+  double wait_for_refused_requests(const std::string& reason) const {
+    const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(5);
+    while (refused_requests(reason) == 0 && std::chrono::steady_clock::now() < deadline) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(5));
+    }
+    return refused_requests(reason);
   }
 
   ComponentStage stage{"otlp"};

@@ -1,6 +1,7 @@
 #include "agent/probes/event_decoder.h"
 
 #include <gtest/gtest.h>
+#include <algorithm>
 
 #include <cstring>
 #include <string>
@@ -19,7 +20,7 @@ class RawRecord {
     size_ = event.header.size;
     words_.resize((size_ + 7) / 8);
     std::memcpy(words_.data(), &event, sizeof event);
-    std::memcpy(data() + sizeof event, bytes.data(), bytes.size());
+    std::ranges::copy(bytes, data() + sizeof event);
   }
 
   char* data() { return reinterpret_cast<char*>(words_.data()); }

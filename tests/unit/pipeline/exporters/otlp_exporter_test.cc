@@ -84,7 +84,7 @@ TEST(OtlpExporter, AMessageThatIsTooLargeIsNotSentAgain) {
   EXPECT_TRUE(exporter.send(reference_bytes(1000)));
   exporter.stop();
   EXPECT_EQ(exporter.dropped("permanent_error"), 1000U);
-  EXPECT_EQ(receiver.refused_requests("no_message"), 1);
+  EXPECT_EQ(receiver.wait_for_refused_requests("no_message"), 1);
 }
 
 // A small message that grows large by decompression is refused like a large one.
@@ -96,7 +96,7 @@ TEST(OtlpExporter, TheSizeLimitHoldsForDecompressedMessages) {
   EXPECT_TRUE(exporter.send(request.SerializeAsString()));
   exporter.stop();
   EXPECT_EQ(exporter.dropped("permanent_error"), 1U);
-  EXPECT_EQ(receiver.refused_requests("too_large"), 1);
+  EXPECT_EQ(receiver.wait_for_refused_requests("too_large"), 1);
   EXPECT_EQ(receiver.spans("accepted"), 0);
 }
 
