@@ -81,6 +81,9 @@ enum ks_transfer_flags {
   KS_STREAM_START = 1 << 6,
   /* A receive of 0 bytes: the peer has finished sending. transfer_bytes is 0. */
   KS_EOF = 1 << 5,
+  /* The connection speaks HTTP/2: the captured bytes are items (http2_items.h), and `ordinal` stands
+   * in the place of `piece_offset`. */
+  KS_HTTP2 = 1 << 7,
 };
 
 /* One piece of one transfer; `captured_bytes` bytes of traffic follow the structure. */
@@ -98,8 +101,13 @@ struct ks_transfer_event {
    */
   ks_u32 tcp_seq;
   ks_u32 transfer_bytes;
-  /* Where in the transfer the first captured byte stands, and how many were captured. */
-  ks_u32 piece_offset;
+  union {
+    /* Where in the transfer the first captured byte stands. */
+    ks_u32 piece_offset;
+    /* HTTP/2: how many records of this socket and direction there were before this one, those
+     * included for which the ring had no room: a jump says that records were lost. */
+    ks_u32 ordinal;
+  };
   ks_u32 captured_bytes;
   /* IPv4 addresses are v4-mapped. Ports in host order. */
   ks_u8 local_address[16];
