@@ -49,7 +49,7 @@ static __always_inline void on_connect(struct sock* sk) {
   } else {
     ks_count(KS_COUNT_NO_STORAGE);
   }
-  if (ks_is_ignored(pid_tgid >> 32)) return;
+  if (ks_policy_ignores(pid_tgid >> 32)) return;
   struct ks_connect_event* event =
       KS_RESERVE(ks_connect_event, KS_EVENT_CONNECT, KS_COUNT_RING_FULL_CONNECT);
   if (!event) return;

@@ -46,7 +46,7 @@ struct ks_scratch {
     struct ks_transfer_event event;
     /* The event, then the captured bytes. While a head is scanned, the bytes that it had before
      * this transfer stand before KS_DATA; the event is written over them afterwards. */
-    ks_u8 window[KS_WINDOW_BYTES + KS_WINDOW_SLACK_BYTES];
+    ks_u8 window[KS_WINDOW_BYTES + KS_CAPTURE_BYTES_MAX + KS_WINDOW_SLACK_BYTES];
   };
   struct ks_transfer_event fixed; /* what all records of the transfer have in common */
   struct ks_source source;
@@ -117,8 +117,21 @@ static __always_inline void ks_count(ks_u32 counter) {
   if (row && counter < KS_COUNTER_COUNT) __sync_fetch_and_add(&row->values[counter], 1);
 }
 
-static __always_inline bool ks_is_ignored(ks_u32 tgid) {
+static __always_inline bool ks_policy_ignores(ks_u32 tgid) {
   return tgid == agent_tgid || bpf_map_lookup_elem(&process_policy, &tgid);
+}
+
+/* User space adds one after it has put a process into the policy. */
+volatile __u32 policy_version = 0;
+
+/* Whether the process is not to be traced. A socket that asks again for the same process and policy
+ * is told no: it is given up as soon as the answer is yes. */
+static __always_inline bool ks_is_ignored(struct ks_socket* socket, ks_u32 tgid) {
+  const ks_u32 version = policy_version;
+  if (socket->policy_tgid == tgid && socket->policy_version == version) return false;
+  socket->policy_version = version;
+  socket->policy_tgid = tgid;
+  return ks_policy_ignores(tgid);
 }
 
 #endif

@@ -69,6 +69,9 @@ struct ks_socket {
   ks_u8 is_from_first;           /* followed from its first byte */
   ks_u8 attempts;                /* transfers without a start */
   ks_u8 is_reported;             /* user space heard of it, and is to hear of its end */
+  ks_u64 cookie;                 /* set when is_known */
+  ks_u32 policy_version;         /* of the policy that was asked last */
+  ks_u32 policy_tgid;            /* for whom; 0: nobody yet */
   struct ks_message messages[2]; /* by enum ks_direction */
 };
 

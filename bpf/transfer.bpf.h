@@ -30,6 +30,8 @@ enum {
   KS_SCAN_STEPS_MAX = 2 * KS_CAPTURE_BYTES_MAX,
   /* What decides about a start: leading newlines, method, space, target's first byte. */
   KS_START_BYTES = 32,
+  /* Most heads end within so many bytes. */
+  KS_FIRST_STAGE_BYTES = 1024,
 };
 
 /* What the loop callbacks get; only pointers, so that the verifier is done after one round. */
@@ -117,7 +119,7 @@ static __always_inline void ks_read_tail(struct ks_scratch* work, struct ks_mess
   const ks_u32 bytes = work->fixed.transfer_bytes;
   ks_u32 count = bytes - from;
   if (count > KS_TAIL_BYTES_MAX) count = KS_TAIL_BYTES_MAX;
-  if (!work->has_source || ks_copy_user(work, false, bytes - count, count) != count) {
+  if (!work->has_source || ks_copy_user(work, 0, bytes - count, count) != count) {
     message->tail = 0;
     return;
   }
@@ -169,7 +171,10 @@ static long ks_scan_round(ks_u32 index, struct ks_pass* pass) {
   struct ks_scratch* work = pass->work;
   struct ks_socket* socket = pass->socket;
   const ks_u32 direction = work->fixed.direction & 1;
-  return ks_scan_step(work->window, &work->scan, &socket->messages[direction].head);
+  struct ks_head* head = &socket->messages[direction].head;
+  /* Two steps a round: a call costs as much as a step. */
+  return ks_scan_step(work->window, &work->scan, head) ||
+         ks_scan_step(work->window, &work->scan, head);
 }
 
 static __always_inline void ks_load_carry(ks_u8* window, const struct ks_message* message) {
@@ -188,6 +193,17 @@ static __always_inline void ks_save_carry(struct ks_message* message, const ks_u
     to[i] = ks_word(window, scan->end - KS_CARRY_BYTES + 8 * i);
 }
 
+/* How much of `want` bytes to copy at first: most heads are short, and what follows them in the same
+ * buffer or in the next segment is body. */
+static __always_inline ks_u32 ks_first_stage(const struct ks_source* source, ks_u32 offset,
+                                             ks_u32 want) {
+  if (want > KS_FIRST_STAGE_BYTES) want = KS_FIRST_STAGE_BYTES;
+  if (source->segment_count > 1 && offset == 0 && source->segments[0].bytes >= KS_START_BYTES &&
+      source->segments[0].bytes < want)
+    want = source->segments[0].bytes;
+  return want;
+}
+
 /* Deals with one piece of the transfer, from work->offset on: all or a part of one head, and the
  * body behind it. Returns 1 when no further piece is to come. */
 __noinline int ks_take_piece(struct ks_scratch* work, struct ks_socket* socket, ks_u32 index) {
@@ -199,7 +215,8 @@ __noinline int ks_take_piece(struct ks_scratch* work, struct ks_socket* socket, 
   ks_u32 want = bytes - offset;
   if (want > KS_CAPTURE_BYTES_MAX) want = KS_CAPTURE_BYTES_MAX;
 
-  const ks_u32 got = ks_copy_user(work, true, offset, want);
+  const ks_u32 first = ks_first_stage(&work->source, offset, want);
+  ks_u32 got = ks_copy_user(work, KS_DATA, offset, first);
   if (got == 0) {
     ks_count(work->source.is_cut ? KS_COUNT_TOO_MANY_SEGMENTS : KS_COUNT_READ_FAILED);
     ks_lose_place(work, socket, message);
@@ -223,13 +240,18 @@ __noinline int ks_take_piece(struct ks_scratch* work, struct ks_socket* socket, 
     }
     message->is_decided = start != KS_START_MAYBE;
   }
-  if (flags && ks_is_ignored(work->fixed.tgid)) {
+  if (flags && ks_is_ignored(socket, work->fixed.tgid)) {
     ks_count(KS_COUNT_IGNORED);
     socket->protocol = KS_PROTOCOL_GIVEN_UP;
     return 1;
   }
 
   bpf_loop(KS_SCAN_STEPS_MAX, ks_scan_round, &pass, 0);
+  if (scan->result == KS_SCAN_MORE && got == first && first < want) {
+    got += ks_copy_user(work, KS_DATA + first, offset + first, want - first);
+    scan->end = KS_DATA + got;
+    bpf_loop(KS_SCAN_STEPS_MAX, ks_scan_round, &pass, 0);
+  }
 
   const bool has_end = scan->result == KS_SCAN_HEAD_END;
   if (scan->result == KS_SCAN_NOT_HTTP ||
@@ -310,7 +332,8 @@ static __always_inline bool ks_begins_message(struct ks_scratch* work,
                                               const struct ks_socket* socket) {
   if (!work->has_source) return false;
   const ks_u32 bytes = work->fixed.transfer_bytes;
-  const ks_u32 got = ks_copy_user(work, true, 0, bytes < KS_START_BYTES ? bytes : KS_START_BYTES);
+  const ks_u32 got =
+      ks_copy_user(work, KS_DATA, 0, bytes < KS_START_BYTES ? bytes : KS_START_BYTES);
   struct ks_head head = {};
   const enum ks_start start = ks_judge_start(work, KS_DATA, KS_DATA + got, &head);
   return start != KS_START_MAYBE && ks_start_fits(socket, work->fixed.direction & 1, start);
@@ -391,16 +414,14 @@ __noinline int ks_follow(struct ks_scratch* work, struct ks_socket* socket, int 
 
 static __always_inline void ks_set_fixed(struct ks_transfer_event* event, struct sock* sk,
                                          const struct ks_socket* socket, struct task_struct* task,
-                                         ks_u32 direction) {
-  const ks_u64 pid_tgid = bpf_get_current_pid_tgid();
-  const struct pt_regs* regs = (const struct pt_regs*)bpf_task_pt_regs(task);
+                                         const struct pt_regs* regs, ks_u32 direction) {
   event->header.ts_ns = bpf_ktime_get_ns();
   event->header.kind = KS_EVENT_TRANSFER;
-  event->socket_cookie = bpf_get_socket_cookie(sk);
+  event->socket_cookie = socket->cookie;
   event->goroutine = regs ? regs->r14 : 0;
   event->turn = ks_turn_of(task);
-  event->tgid = pid_tgid >> 32;
-  event->tid = (ks_u32)pid_tgid;
+  event->tgid = task->tgid;
+  event->tid = task->pid;
   event->flags = socket->is_from_first ? 0 : KS_MIDSTREAM;
   event->direction = direction;
   event->tail_bytes = 0;
@@ -444,6 +465,7 @@ static __always_inline void on_transfer(struct sock* sk, int ret, int flags, ks_
   const ks_u32 seq = ks_first_seq(sk, tcp, ret, direction);
   if (!socket->is_known) {
     socket->is_known = 1;
+    socket->cookie = bpf_get_socket_cookie(sk);
     if ((bpf_get_current_pid_tgid() >> 32) == agent_tgid) {
       ks_count(KS_COUNT_IGNORED);
       socket->protocol = KS_PROTOCOL_GIVEN_UP;
@@ -452,7 +474,8 @@ static __always_inline void on_transfer(struct sock* sk, int ret, int flags, ks_
     if (!socket->is_from_first) socket->is_from_first = ks_is_first_byte(tcp, seq, direction);
   }
   struct task_struct* task = bpf_get_current_task_btf();
-  ks_set_fixed(&work->fixed, sk, socket, task, direction);
+  const struct pt_regs* regs = (const struct pt_regs*)bpf_task_pt_regs(task);
+  ks_set_fixed(&work->fixed, sk, socket, task, regs, direction);
   work->fixed.tcp_seq = seq;
   work->fixed.transfer_bytes = ret;
   if (ret == 0) {
@@ -465,7 +488,7 @@ static __always_inline void on_transfer(struct sock* sk, int ret, int flags, ks_
   if (socket->is_from_first && !message->has_next_seq) work->fixed.flags |= KS_STREAM_START;
   message->has_next_seq = 1;
 
-  int reason = ks_find_source(&work->source, task);
+  int reason = ks_find_source(&work->source, task, regs);
   /* A TCP receive with MSG_TRUNC throws the bytes away. */
   if (reason < 0 && flags & KS_MSG_TRUNC) reason = KS_COUNT_NO_BUFFER_SYSCALL;
   work->has_source = reason < 0;

@@ -57,14 +57,14 @@ static __always_inline int ks_read_segments(struct ks_source* source, ks_u64 arr
 
 /* Fills `source`, or returns the counter (enum ks_counter) of the reason why that cannot be; -1:
  * found. */
-static __always_inline int ks_find_source(struct ks_source* source, struct task_struct* task) {
+static __always_inline int ks_find_source(struct ks_source* source, struct task_struct* task,
+                                          const struct pt_regs* regs) {
   source->segment_count = 0;
   source->is_cut = 0;
   const unsigned int flags = task->flags;
   if (flags & KS_PF_KTHREAD) return KS_COUNT_NO_BUFFER_KERNEL;
   if (flags & KS_PF_IO_WORKER) return KS_COUNT_NO_BUFFER_IO_URING;
   if (task->thread_info.status & KS_TS_COMPAT) return KS_COUNT_NO_BUFFER_SYSCALL;
-  const struct pt_regs* regs = (const struct pt_regs*)bpf_task_pt_regs(task);
   if (!regs) return KS_COUNT_NO_BUFFER_SYSCALL;
   /* The kernel enters every system call with ax = -ENOSYS and sets it when the call is done:
    * anything else means that io_uring finishes its work (task_work) on the way out of some other
@@ -112,19 +112,19 @@ static __always_inline int ks_find_source(struct ks_source* source, struct task_
 }
 
 /* Copies `bytes` (at most KS_CAPTURE_BYTES_MAX) bytes of the transfer, from `offset` on, to the
- * window: behind the event, or to its very beginning. Returns how many it could.
+ * window, from position `at` (below KS_CAPTURE_BYTES_MAX) on. Returns how many it could.
  *
  * This function and the other ones without `static` are verified once and alone, not again for
  * every way that leads to a call: 20 times less work at load (23,000 instructions instead of
  * 500,000). The price is that the verifier knows nothing of their arguments, hence the checks for
  * NULL. */
-__noinline ks_u32 ks_copy_user(struct ks_scratch* work, bool to_data, ks_u32 offset, ks_u64 bytes) {
+__noinline ks_u32 ks_copy_user(struct ks_scratch* work, ks_u32 at, ks_u32 offset, ks_u64 bytes) {
   if (!work) return 0;
-  ks_u8* to = to_data ? work->window + KS_DATA : work->window;
   if (bytes > KS_CAPTURE_BYTES_MAX) bytes = KS_CAPTURE_BYTES_MAX;
   /* One register for the check and the use ("R2 unbounded memory access" otherwise). */
   asm volatile("" : "+r"(bytes));
   if (work->source.segment_count == 0) {
+    ks_u8* to = work->window + (at & KS_WINDOW_MASK);
     if (bpf_probe_read_user(to, bytes, (void*)(work->source.base + offset))) return 0;
     return bytes;
   }
@@ -144,8 +144,8 @@ __noinline ks_u32 ks_copy_user(struct ks_scratch* work, bool to_data, ks_u32 off
      * ("R2 unbounded memory access"). */
     asm volatile("" : "+r"(count));
     if (count > KS_CAPTURE_BYTES_MAX) break;
-    if (bpf_probe_read_user(to + (done & (KS_CAPTURE_BYTES_MAX - 1)), count, (void*)(base + skip)))
-      break;
+    ks_u8* to = work->window + (at + done & KS_WINDOW_MASK);
+    if (bpf_probe_read_user(to, count, (void*)(base + skip))) break;
     done += count;
     skip = 0;
   }

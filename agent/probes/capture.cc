@@ -209,6 +209,7 @@ void Capture::ignore_process(std::uint32_t tgid) {
   const std::uint8_t ignore = 1;
   // When the map is full the process is traced like others.
   if (bpf_map_update_elem(state_->policy_fd, &tgid, &ignore, BPF_ANY) != 0) ++state_->policy_full;
+  ++state_->attachment.skeleton->bss->policy_version;
 }
 
 void Capture::forget_process(std::uint32_t tgid) {
