@@ -27,7 +27,7 @@ class HttpServerTest : public ::testing::Test {
 };
 
 TEST_F(HttpServerTest, ServesAPath) {
-  listen();
+  ASSERT_NO_FATAL_FAILURE(listen());
   const std::string answer = http_get(server_->port(), "/metrics");
   EXPECT_THAT(answer, StartsWith("HTTP/1.1 200 OK\r\n"));
   EXPECT_THAT(answer, HasSubstr("Content-Length: 8\r\n"));
@@ -37,14 +37,14 @@ TEST_F(HttpServerTest, ServesAPath) {
 }
 
 TEST_F(HttpServerTest, AnswersHeadWithoutABody) {
-  listen();
+  ASSERT_NO_FATAL_FAILURE(listen());
   const std::string answer = http_request(server_->port(), "HEAD", "/metrics");
   EXPECT_THAT(answer, StartsWith("HTTP/1.1 200 OK\r\n"));
   EXPECT_THAT(answer, EndsWith("\r\n\r\n"));
 }
 
 TEST_F(HttpServerTest, RefusesEverythingElse) {
-  listen();
+  ASSERT_NO_FATAL_FAILURE(listen());
   EXPECT_THAT(http_get(server_->port(), "/"), StartsWith("HTTP/1.1 404 "));
   EXPECT_THAT(http_get(server_->port(), "/metrics/x"), StartsWith("HTTP/1.1 404 "));
   EXPECT_THAT(http_get(server_->port(), "/../../etc/passwd"), ::testing::Not(HasSubstr("root:")));
@@ -53,14 +53,14 @@ TEST_F(HttpServerTest, RefusesEverythingElse) {
 }
 
 TEST_F(HttpServerTest, TakesHostNamesAndEveryInterface) {
-  listen("localhost:0");
+  ASSERT_NO_FATAL_FAILURE(listen("localhost:0"));
   EXPECT_THAT(http_get(server_->port(), "/metrics"), StartsWith("HTTP/1.1 200 "));
-  listen(":0");
+  ASSERT_NO_FATAL_FAILURE(listen(":0"));
   EXPECT_THAT(http_get(server_->port(), "/metrics"), StartsWith("HTTP/1.1 200 "));
 }
 
 TEST_F(HttpServerTest, SaysWhyItCannotListen) {
-  listen();
+  ASSERT_NO_FATAL_FAILURE(listen());
   const std::string taken = "127.0.0.1:" + std::to_string(server_->port());
   const Result<std::unique_ptr<HttpServer>> second = HttpServer::listen(taken, {});
   ASSERT_FALSE(second);
@@ -69,7 +69,7 @@ TEST_F(HttpServerTest, SaysWhyItCannotListen) {
 }
 
 TEST_F(HttpServerTest, StopsListeningWhenDestroyed) {
-  listen();
+  ASSERT_NO_FATAL_FAILURE(listen());
   const std::uint16_t port = server_->port();
   server_.reset();
   EXPECT_EQ(http_get(port, "/metrics"), "");
