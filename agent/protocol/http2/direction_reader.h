@@ -2,7 +2,7 @@
 // header fields and stream events. Spec: RFC 9113, RFC 7541.
 //
 // The reader trusts no item: what breaks the rules of the protocol loses the place (on_lost), and
-// the next KS_HTTP2_JOINED or KS_HTTP2_START finds it again. Header compression is a state that every
+// the next KS_HTTP2_JOINED or KS_HTTP2_START, or a gap between records, finds it again. Header compression is a state that every
 // block changes. After a loss, and on connections that were joined in the middle, only what does
 // not depend on unseen blocks is decoded; the rest is reported as unknown, never guessed.
 #pragma once
@@ -34,8 +34,8 @@ struct HeaderBlock {
 };
 
 // What happens on the streams of one direction. Offsets count from the first byte of the transfer
-// that is being fed; `offset` is that of the first byte of the frame (HEADERS), of the message's
-// prefix, or of the DATA frame.
+// that is being fed, and are negative before it; `offset` is that of the first byte of the frame
+// (HEADERS), of the message's prefix, or of the DATA frame.
 class DirectionSink {
  public:
   virtual ~DirectionSink() = default;
@@ -49,7 +49,8 @@ class DirectionSink {
   virtual void on_goaway(std::uint32_t last_stream, std::uint32_t error_code) = 0;
   // SETTINGS_HEADER_TABLE_SIZE: bounds the table that the *other* direction's encoder may use.
   virtual void on_header_table_size(std::uint32_t bytes) = 0;
-  // Frames may have been missed: whatever is open may have gone on or ended unseen.
+  // Frames may have been missed: whatever is open may have gone on or ended unseen. Also the first
+  // call where a connection is joined in the middle. A header block in progress is not reported.
   virtual void on_lost() = 0;
 };
 
@@ -73,6 +74,8 @@ struct DirectionCounters {
   std::uint64_t lost = 0;  // calls of on_lost
 };
 
+// Not thread-safe. Some hundred bytes before the first header block, then some thousand, and what the
+// dynamic table holds.
 class DirectionReader {
  public:
   explicit DirectionReader(DirectionLimits limits = {});
@@ -83,7 +86,8 @@ class DirectionReader {
   // The captured bytes of one record with KS_HTTP2. `ordinal` as in the record.
   void feed(std::uint32_t ordinal, std::string_view items, DirectionSink& sink);
 
-  // The other direction has sent SETTINGS_HEADER_TABLE_SIZE.
+  // The other direction has sent SETTINGS_HEADER_TABLE_SIZE. The table changes when the encoder says
+  // so in a block; this tells what it may hold where that was not seen.
   void limit_header_table(std::uint32_t bytes);
 
   const DirectionCounters& counters() const;
