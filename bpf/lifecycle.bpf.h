@@ -44,6 +44,7 @@ static __always_inline void on_connect(struct sock* sk) {
   struct ks_socket* socket = bpf_sk_storage_get(&sockets, sk, 0, BPF_SK_STORAGE_GET_F_CREATE);
   if (socket) {
     /* A socket may be connected again after a failure, or to somebody else. */
+    if (socket->protocol == KS_PROTOCOL_HTTP2) bpf_sk_storage_delete(&http2_sockets, sk);
     __builtin_memset(socket, 0, sizeof *socket);
     socket->is_from_first = 1;
   } else {

@@ -9,12 +9,15 @@
 
 #include "bpf/abi/counters.h"
 #include "bpf/abi/events.h"
+#include "bpf/http2_walk.h"
 #include "bpf/message_state.h"
 
 enum {
   KS_RING_BYTES = 8 << 20,
   KS_IGNORED_PROCESSES_MAX = 16384,
+  /* Segments that are at hand; a transfer may have more (KS_ARRAY_MAX). */
   KS_SEGMENTS_MAX = 8,
+  KS_ARRAY_MAX = 1024, /* UIO_MAXIOV */
   /* Where the captured bytes stand in the window: behind the event that goes before them. */
   KS_DATA = sizeof(struct ks_transfer_event),
 };
@@ -34,9 +37,14 @@ struct ks_segment {
 
 /* The user memory that one transfer was copied from or to. */
 struct ks_source {
-  ks_u64 base; /* where segment_count is 0 */
+  ks_u64 base;         /* where segment_count is 0 */
+  ks_u64 array;        /* of all segments; those in segments[] are some that follow one another */
+  ks_u64 first_offset; /* of the transfer's bytes the first in segments[], and behind the last */
+  ks_u64 end_offset;
+  ks_u32 array_count;
+  ks_u32 first; /* which of the array segments[0] is */
   ks_u32 segment_count;
-  ks_u32 is_cut; /* there are more segments than these */
+  ks_u32 reserved;
   struct ks_segment segments[KS_SEGMENTS_MAX];
   ks_u64 message[8]; /* struct mmsghdr as user space passed it */
 };
@@ -45,12 +53,15 @@ struct ks_scratch {
   union {
     struct ks_transfer_event event;
     /* The event, then the captured bytes. While a head is scanned, the bytes that it had before
-     * this transfer stand before KS_DATA; the event is written over them afterwards. */
-    ks_u8 window[KS_WINDOW_BYTES + KS_CAPTURE_BYTES_MAX + KS_WINDOW_SLACK_BYTES];
+     * this transfer stand before KS_DATA; the event is written over them afterwards. HTTP/2 frame
+     * headers are read into the end (KS_HTTP2_INPUT). Longer than any copy reaches, wherever in the first
+     * KS_COPY_TO_MAX bytes it begins. */
+    ks_u8 window[KS_HTTP2_INPUT + KS_CAPTURE_BYTES_MAX + KS_HTTP2_INPUT_BYTES];
   };
   struct ks_transfer_event fixed; /* what all records of the transfer have in common */
   struct ks_source source;
   struct ks_scan scan;
+  struct ks_http2_walk http2;
   ks_u32 offset; /* of the transfer's bytes the first not dealt with */
   ks_u8 has_source;
   ks_u8 owes_record;     /* a record for this transfer must follow, with or without bytes */
@@ -86,6 +97,15 @@ struct {
   __type(key, int);
   __type(value, struct ks_socket);
 } sockets SEC(".maps");
+
+/* Frame state of the sockets that speak HTTP/2; the kernel frees it with the socket. Apart, because it
+ * is 20 times as large as that of the others. */
+struct {
+  __uint(type, BPF_MAP_TYPE_SK_STORAGE);
+  __uint(map_flags, BPF_F_NO_PREALLOC);
+  __type(key, int);
+  __type(value, struct ks_http2_socket);
+} http2_sockets SEC(".maps");
 
 /* Working memory of one transfer, by enum ks_scratch_slot; its contents mean nothing between runs.
  * Tracepoint programs run with preemption off. fexit programs do not, but the kernel refuses to run

@@ -43,6 +43,9 @@ enum ks_protocol {
   KS_PROTOCOL_UNKNOWN = 0,
   KS_PROTOCOL_HTTP1 = 1,
   KS_PROTOCOL_GIVEN_UP = 2,
+  /* A 101 response ended HTTP/1. What follows is HTTP/2, or is given up. */
+  KS_PROTOCOL_SWITCHED = 3,
+  KS_PROTOCOL_HTTP2 = 4,
 };
 
 enum ks_role {
@@ -73,6 +76,9 @@ struct ks_socket {
   ks_u32 policy_version;         /* of the policy that was asked last */
   ks_u32 policy_tgid;            /* for whom; 0: nobody yet */
   struct ks_message messages[2]; /* by enum ks_direction */
+  ks_u8 is_likely_http2;         /* the last transfer looked like it */
+  ks_u8 was_switched;            /* a 101 response ended HTTP/1 */
+  ks_u8 reserved[6];
 };
 
 KS_STATIC_ASSERT(sizeof(struct ks_head) == 16);
@@ -119,7 +125,7 @@ static inline __attribute__((always_inline)) ks_u8 ks_pop_method(struct ks_socke
 }
 
 /* The head is complete: decides what follows it (RFC 9112 section 6.3). Sets the phase, or gives
- * the socket up when it stops speaking HTTP/1 (upgrade, tunnel). */
+ * the socket up when it stops speaking HTTP/1 (tunnel), or says that it does (upgrade). */
 static inline __attribute__((always_inline)) void ks_end_head(struct ks_socket* socket,
                                                               struct ks_message* message) {
   const struct ks_head* head = &message->head;
@@ -128,7 +134,8 @@ static inline __attribute__((always_inline)) void ks_end_head(struct ks_socket* 
   message->tail = 0;
   if (head->is_response) {
     if (head->status == 101) {
-      socket->protocol = KS_PROTOCOL_GIVEN_UP;
+      socket->protocol = KS_PROTOCOL_SWITCHED;
+      socket->was_switched = 1;
       return;
     }
     if (head->status < 200) return; /* the final response is still to come */

@@ -6,6 +6,7 @@
 #ifndef KERNSPAN_BPF_TRANSFER_BPF_H
 #define KERNSPAN_BPF_TRANSFER_BPF_H
 
+#include "bpf/http2.bpf.h"
 #include "bpf/turns.bpf.h"
 
 enum {
@@ -218,7 +219,7 @@ __noinline int ks_take_piece(struct ks_scratch* work, struct ks_socket* socket, 
   const ks_u32 first = ks_first_stage(&work->source, offset, want);
   ks_u32 got = ks_copy_user(work, KS_DATA, offset, first);
   if (got == 0) {
-    ks_count(work->source.is_cut ? KS_COUNT_TOO_MANY_SEGMENTS : KS_COUNT_READ_FAILED);
+    ks_count(KS_COUNT_READ_FAILED);
     ks_lose_place(work, socket, message);
     return 1;
   }
@@ -293,14 +294,14 @@ __noinline int ks_take_piece(struct ks_scratch* work, struct ks_socket* socket, 
   } else if (got < want) {
     flags |= KS_HEAD_CUT;
     ks_count(KS_COUNT_HEAD_CUT);
-    ks_count(work->source.is_cut ? KS_COUNT_TOO_MANY_SEGMENTS : KS_COUNT_READ_FAILED);
+    ks_count(KS_COUNT_READ_FAILED);
     message->phase = KS_PHASE_UNFRAMED;
     next = bytes;
   } else {
     ks_save_carry(message, work->window, scan);
   }
 
-  bool has_more = next < bytes && socket->protocol != KS_PROTOCOL_GIVEN_UP;
+  bool has_more = next < bytes && socket->protocol < KS_PROTOCOL_GIVEN_UP;
   if (has_more && index + 1 >= KS_PIECES_MAX) {
     ks_count(KS_COUNT_TOO_MANY_PIECES);
     message->phase = KS_PHASE_UNFRAMED;
@@ -455,8 +456,9 @@ static __always_inline void on_transfer(struct sock* sk, int ret, int flags, ks_
     return;
   }
   struct ks_message* message = &socket->messages[direction];
-  if (ret == 0 && (socket->protocol != KS_PROTOCOL_HTTP1 || message->saw_eof ||
-                   !(sk->sk_shutdown & KS_RCV_SHUTDOWN)))
+  if (ret == 0 &&
+      ((socket->protocol != KS_PROTOCOL_HTTP1 && socket->protocol != KS_PROTOCOL_HTTP2) ||
+       message->saw_eof || !(sk->sk_shutdown & KS_RCV_SHUTDOWN)))
     return;
   struct tcp_sock* tcp = bpf_skc_to_tcp_sock(sk);
   struct ks_scratch* work = bpf_map_lookup_elem(&scratch, &slot);
@@ -480,7 +482,10 @@ static __always_inline void on_transfer(struct sock* sk, int ret, int flags, ks_
   work->fixed.transfer_bytes = ret;
   if (ret == 0) {
     message->saw_eof = 1;
-    ks_send_record(work, 0, 0, KS_EOF);
+    if (socket->protocol == KS_PROTOCOL_HTTP2)
+      ks_http2_end(work, sk);
+    else
+      ks_send_record(work, 0, 0, KS_EOF);
     return;
   }
   if (ks_check_sequence(message, seq)) ks_count(KS_COUNT_SEQUENCE_GAP);
@@ -492,7 +497,19 @@ static __always_inline void on_transfer(struct sock* sk, int ret, int flags, ks_
   /* A TCP receive with MSG_TRUNC throws the bytes away. */
   if (reason < 0 && flags & KS_MSG_TRUNC) reason = KS_COUNT_NO_BUFFER_SYSCALL;
   work->has_source = reason < 0;
-  ks_follow(work, socket, reason);
+  ks_u32 begin = KS_HTTP2_BEGINS_ANYWHERE;
+  const ks_u8 protocol = socket->protocol;
+  if (protocol != KS_PROTOCOL_HTTP1)
+    ks_http2_begin_walk(&work->http2, seq, ret, ks_body_period(work->fixed.header.ts_ns));
+  if (protocol == KS_PROTOCOL_UNKNOWN && work->has_source) begin = ks_http2_recognise(work, socket);
+  if (protocol < KS_PROTOCOL_SWITCHED && begin == KS_HTTP2_BEGINS_ANYWHERE) {
+    ks_follow(work, socket, reason);
+    if (socket->protocol != KS_PROTOCOL_SWITCHED || work->offset >= (ks_u32)ret) return;
+    /* Behind the head of a 101 response. */
+    ks_http2_begin_walk(&work->http2, seq, ret, ks_body_period(work->fixed.header.ts_ns));
+    work->http2.position = work->offset;
+  }
+  ks_follow_http2(work, socket, sk, begin, reason);
 }
 
 #endif

@@ -36,6 +36,11 @@ enum {
   KS_ENOSYS = 38,
 };
 
+/* Where in the window a copy may begin at most. */
+enum {
+  KS_COPY_TO_MAX = KS_HTTP2_INPUT + KS_HTTP2_INPUT_BYTES,
+};
+
 /* struct user_msghdr and struct mmsghdr in units of 8 bytes. */
 enum {
   KS_MSGHDR_IOV = 2,
@@ -45,14 +50,35 @@ enum {
   KS_MMSGHDR_WORDS = 8,
 };
 
-static __always_inline int ks_read_segments(struct ks_source* source, ks_u64 array, ks_u64 count) {
-  source->is_cut = count > KS_SEGMENTS_MAX;
+/* Takes the segments from the array's `first` one on, as many as there is room for. `offset`: where in
+ * the transfer the first one's first byte stands. Returns 0 if there are none or they cannot be read. */
+static __always_inline int ks_load_segments(struct ks_source* source, ks_u32 first, ks_u64 offset) {
+  ks_u32 count = 0;
+  source->segment_count = KS_SEGMENTS_MAX; /* not 0, which means something else */
+  source->first = first;
+  source->first_offset = offset;
+  source->end_offset = offset;
+  __builtin_memset(source->segments, 0, sizeof source->segments);
+  if (first >= source->array_count) return 0;
+  count = source->array_count - first;
   if (count > KS_SEGMENTS_MAX) count = KS_SEGMENTS_MAX;
+  /* One register for the check and the use ("R2 unbounded memory access" otherwise). */
+  asm volatile("" : "+r"(count));
+  if (bpf_probe_read_user(source->segments, count * sizeof(struct ks_segment),
+                          (void*)(source->array + first * sizeof(struct ks_segment)))) {
+    __builtin_memset(source->segments, 0, sizeof source->segments);
+    return 0;
+  }
+  for (int i = 0; i < KS_SEGMENTS_MAX; i++) source->end_offset += source->segments[i].bytes;
+  return 1;
+}
+
+static __always_inline int ks_read_segments(struct ks_source* source, ks_u64 array, ks_u64 count) {
+  if (count > KS_ARRAY_MAX) count = KS_ARRAY_MAX;
   if (count == 0) return KS_COUNT_NO_BUFFER_SYSCALL;
-  source->segment_count = count;
-  if (bpf_probe_read_user(source->segments, count * sizeof(struct ks_segment), (void*)array))
-    return KS_COUNT_READ_FAILED;
-  return -1;
+  source->array = array;
+  source->array_count = count;
+  return ks_load_segments(source, 0, 0) ? -1 : KS_COUNT_READ_FAILED;
 }
 
 /* Fills `source`, or returns the counter (enum ks_counter) of the reason why that cannot be; -1:
@@ -60,7 +86,6 @@ static __always_inline int ks_read_segments(struct ks_source* source, ks_u64 arr
 static __always_inline int ks_find_source(struct ks_source* source, struct task_struct* task,
                                           const struct pt_regs* regs) {
   source->segment_count = 0;
-  source->is_cut = 0;
   const unsigned int flags = task->flags;
   if (flags & KS_PF_KTHREAD) return KS_COUNT_NO_BUFFER_KERNEL;
   if (flags & KS_PF_IO_WORKER) return KS_COUNT_NO_BUFFER_IO_URING;
@@ -111,27 +136,14 @@ static __always_inline int ks_find_source(struct ks_source* source, struct task_
   }
 }
 
-/* Copies `bytes` (at most KS_CAPTURE_BYTES_MAX) bytes of the transfer, from `offset` on, to the
- * window, from position `at` (below KS_CAPTURE_BYTES_MAX) on. Returns how many it could.
- *
- * This function and the other ones without `static` are verified once and alone, not again for
- * every way that leads to a call: 20 times less work at load (23,000 instructions instead of
- * 500,000). The price is that the verifier knows nothing of their arguments, hence the checks for
- * NULL. */
-__noinline ks_u32 ks_copy_user(struct ks_scratch* work, ks_u32 at, ks_u32 offset, ks_u64 bytes) {
-  if (!work) return 0;
-  if (bytes > KS_CAPTURE_BYTES_MAX) bytes = KS_CAPTURE_BYTES_MAX;
-  /* One register for the check and the use ("R2 unbounded memory access" otherwise). */
-  asm volatile("" : "+r"(bytes));
-  if (work->source.segment_count == 0) {
-    ks_u8* to = work->window + (at & KS_WINDOW_MASK);
-    if (bpf_probe_read_user(to, bytes, (void*)(work->source.base + offset))) return 0;
-    return bytes;
-  }
-  ks_u64 skip = offset;
+/* Copies from the segments at hand, as ks_copy_user(). */
+__noinline ks_u32 ks_copy_segments(struct ks_scratch* work, ks_u32 to, ks_u64 offset,
+                                   ks_u64 bytes) {
+  if (!work || to > KS_COPY_TO_MAX) return 0;
+  ks_u64 skip = offset - work->source.first_offset;
   ks_u32 done = 0;
   for (ks_u32 i = 0; i < KS_SEGMENTS_MAX; i++) {
-    if (i >= work->source.segment_count || done >= bytes) break;
+    if (done >= bytes) break;
     const ks_u64 base = work->source.segments[i].base;
     const ks_u64 length = work->source.segments[i].bytes;
     if (skip >= length) {
@@ -142,14 +154,67 @@ __noinline ks_u32 ks_copy_user(struct ks_scratch* work, ks_u32 at, ks_u32 offset
     if (count > bytes - done) count = bytes - done;
     /* The verifier does not relate count to done: bound each alone, out of the compiler's sight
      * ("R2 unbounded memory access"). */
-    asm volatile("" : "+r"(count));
-    if (count > KS_CAPTURE_BYTES_MAX) break;
-    ks_u8* to = work->window + (at + done & KS_WINDOW_MASK);
-    if (bpf_probe_read_user(to, count, (void*)(base + skip))) break;
+    ks_u32 at = to + done;
+    asm volatile("" : "+r"(count), "+r"(at));
+    if (count > KS_CAPTURE_BYTES_MAX || at > KS_COPY_TO_MAX) break;
+    if (bpf_probe_read_user(work->window + at, count, (void*)(base + skip))) break;
     done += count;
     skip = 0;
   }
   return done;
+}
+
+struct ks_copy {
+  struct ks_scratch* work;
+  ks_u64 offset;
+  ks_u32 to;
+  ks_u32 bytes;
+  ks_u32 done;
+  ks_u32 reserved;
+};
+
+/* Copies what the segments at hand have, then takes the next ones. */
+static long ks_copy_round(ks_u32 index, struct ks_copy* copy) {
+  struct ks_source* source = &copy->work->source;
+  const ks_u64 at = copy->offset + copy->done;
+  if (at < source->end_offset) {
+    const ks_u32 got =
+        ks_copy_segments(copy->work, copy->to + copy->done, at, copy->bytes - copy->done);
+    copy->done += got;
+    if (copy->done >= copy->bytes || at + got < source->end_offset) return 1;
+  }
+  return ks_load_segments(source, source->first + KS_SEGMENTS_MAX, source->end_offset) ? 0 : 1;
+}
+
+/* Copies `bytes` (at most KS_CAPTURE_BYTES_MAX) bytes of the transfer, from `offset` on, to the
+ * window, at `to` (at most KS_COPY_TO_MAX). Returns how many it could. To go back behind the segments
+ * at hand costs as much as to begin anew.
+ *
+ * This function and the other ones without `static` are verified once and alone, not again for
+ * every way that leads to a call: 20 times less work at load (23,000 instructions instead of
+ * 500,000). The price is that the verifier knows nothing of their arguments, hence the checks for
+ * NULL. */
+__noinline ks_u32 ks_copy_user(struct ks_scratch* work, ks_u32 to, ks_u32 offset, ks_u64 bytes) {
+  if (!work) return 0;
+  if (bytes > KS_CAPTURE_BYTES_MAX) bytes = KS_CAPTURE_BYTES_MAX;
+  /* One register for the check and the use ("R2 unbounded memory access" otherwise). */
+  asm volatile("" : "+r"(bytes), "+r"(to));
+  if (to > KS_COPY_TO_MAX) return 0;
+  struct ks_source* source = &work->source;
+  if (source->segment_count == 0) {
+    if (bpf_probe_read_user(work->window + to, bytes, (void*)(source->base + offset))) return 0;
+    return bytes;
+  }
+  if (offset < source->first_offset && !ks_load_segments(source, 0, 0)) return 0;
+  ks_u32 done = 0;
+  if (offset < source->end_offset) {
+    /* Nearly always these are enough, and a call costs less than a loop. */
+    done = ks_copy_segments(work, to, offset, bytes);
+    if (done >= bytes || offset + done < source->end_offset) return done;
+  }
+  struct ks_copy copy = {.work = work, .offset = offset, .to = to, .bytes = bytes, .done = done};
+  bpf_loop(KS_ARRAY_MAX / KS_SEGMENTS_MAX + 1, ks_copy_round, &copy, 0);
+  return copy.done;
 }
 
 #endif

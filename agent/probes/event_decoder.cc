@@ -19,30 +19,43 @@ static_assert(kIsEvent<ks_transfer_event> && kIsEvent<ks_connect_event> &&
 using Decoded = std::expected<Event, Malformed>;
 
 constexpr unsigned kKnownFlags = KS_HEAD_START | KS_HEAD_END | KS_HEAD_CUT | KS_MORE_PIECES |
-                                 KS_MIDSTREAM | KS_EOF | KS_STREAM_START;
+                                 KS_MIDSTREAM | KS_EOF | KS_STREAM_START | KS_HTTP2;
+// What is said about heads of HTTP/1 has no meaning beside KS_HTTP2.
+constexpr unsigned kHeadFlags = KS_HEAD_START | KS_HEAD_END | KS_HEAD_CUT;
 
 std::string_view text(const ks_u8* bytes, std::size_t size) {
   return {reinterpret_cast<const char*>(bytes), size};
 }
 
+// Where the captured bytes are items: these come in units of 8 bytes, and without any there is no
+// record, but at the end. What is in them is for http2::DirectionReader to check.
+bool can_be_items(std::size_t captured, bool is_eof) {
+  return captured % 8 == 0 && (captured == 0) == is_eof;
+}
+
+bool can_be_piece(const ks_transfer_event& event, std::size_t captured) {
+  return event.piece_offset <= event.transfer_bytes &&
+         captured <= event.transfer_bytes - event.piece_offset;
+}
+
 Decoded decode_transfer(const ks_transfer_event& event, std::string_view record) {
   const std::size_t captured = record.size() - sizeof event;
-  if (event.captured_bytes != captured || captured > KS_CAPTURE_BYTES_MAX) {
+  const bool is_eof = (event.flags & KS_EOF) != 0;
+  const bool is_http2 = (event.flags & KS_HTTP2) != 0;
+  if (event.captured_bytes != captured || captured > KS_CAPTURE_BYTES_MAX ||
+      !(is_http2 ? can_be_items(captured, is_eof) : can_be_piece(event, captured))) {
     return std::unexpected(Malformed::kCapturedBytes);
   }
-  if (event.piece_offset > event.transfer_bytes ||
-      captured > event.transfer_bytes - event.piece_offset) {
-    return std::unexpected(Malformed::kCapturedBytes);
-  }
-  if (event.tail_bytes > KS_TAIL_BYTES_MAX || event.tail_bytes > event.transfer_bytes) {
+  if (event.tail_bytes > KS_TAIL_BYTES_MAX || event.tail_bytes > event.transfer_bytes ||
+      (is_http2 && event.tail_bytes != 0)) {
     return std::unexpected(Malformed::kTail);
   }
   if (event.direction != KS_SEND && event.direction != KS_RECV) {
     return std::unexpected(Malformed::kDirection);
   }
-  const bool is_eof = (event.flags & KS_EOF) != 0;
   if ((event.flags & ~kKnownFlags) != 0 || is_eof != (event.transfer_bytes == 0) ||
-      (is_eof && event.direction != KS_RECV)) {
+      (is_eof && event.direction != KS_RECV) || (is_eof && (event.flags & KS_MORE_PIECES) != 0) ||
+      (is_http2 && (event.flags & kHeadFlags) != 0)) {
     return std::unexpected(Malformed::kFlags);
   }
   return TransferView{&event, record.substr(sizeof event), text(event.tail, event.tail_bytes)};

@@ -15,7 +15,8 @@ namespace kernspan::probes {
 // aligned.
 struct TransferView {
   const ks_transfer_event* event;
-  std::string_view bytes;  // captured_bytes of them
+  std::string_view
+      bytes;  // captured_bytes of them; with KS_HTTP2 items, whose contents nobody has checked
   std::string_view tail;
 };
 struct ConnectView {
@@ -42,7 +43,7 @@ enum class Malformed : std::uint8_t {
   kShort,          // smaller than a header, or than the structure of its kind
   kSize,           // the header's size is not the record's, or more than the kind has
   kUnknownKind,    // a newer kernel side, or garbage
-  kCapturedBytes,  // captured_bytes contradicts the size, or leaves the transfer
+  kCapturedBytes,  // captured_bytes contradicts the size, leaves the transfer, or cannot be items
   kTail,           // more tail than there is room for, or than the transfer has bytes
   kDirection,      // neither send nor receive
   kFlags,          // unknown or contradictory flags

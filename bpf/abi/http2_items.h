@@ -21,15 +21,19 @@ enum ks_http2_item_kind {
   KS_HTTP2_JOINED = 2,
   /* The 9 bytes of a frame header, then the first bytes of the payload, as far as they are in this
    * transfer and within the limits. For HEADERS, CONTINUATION, PUSH_PROMISE, RST_STREAM, GOAWAY and
-   * SETTINGS; each at its first payload byte, or, where there is none, at the header's last. */
+   * SETTINGS; each at its first payload byte, or, where there is none, at the header's last. Of a
+   * header block that is over the limit (KS_HEAD_BYTES_MAX, frame headers included) only the frame
+   * that ends it follows, with KS_HTTP2_CUT. */
   KS_HTTP2_FRAME = 3,
   /* Further payload bytes of the frame whose KS_HTTP2_FRAME was this direction's last one. */
   KS_HTTP2_PAYLOAD = 4,
   /* A gRPC message begins: struct ks_http2_message. Only where it looks like one; whether the
    * stream carries gRPC is for user space to decide. */
   KS_HTTP2_MESSAGE = 5,
-  /* DATA: struct ks_http2_data. When END_STREAM has passed, at the frame's last byte; and, so that a
-   * body that moves does not time out, once in each 34 s of a stream that is sending. */
+  /* DATA: struct ks_http2_data. When END_STREAM has passed, at the frame's last byte; where HEADERS end
+   * the stream instead (trailers) and it had DATA, before their KS_HTTP2_FRAME and without
+   * KS_HTTP2_DATA_END; and, so that a body that moves does not time out, once in each 34 s of a stream
+   * that is sending. */
   KS_HTTP2_DATA = 6,
 };
 

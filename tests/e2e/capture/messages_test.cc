@@ -211,7 +211,7 @@ TEST_F(MessagesTest, OtherProtocolsAreGivenUpAtOnceAndForGood) {
       "PING\r\n",
       "EHLO mail.test\r\n",
       "GET key\r\n",
-      "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+      "PRJ * HTTP/2.0\r\n\r\nSM\r\n\r\n",
       "SELECT 1;",
       std::string("\0\0\0\x08\x04\xd2\x16\x2f", 8)};
   for (const std::string& other : others) {

@@ -47,6 +47,13 @@ void decode(const std::uint8_t* data, std::size_t size) {
         if constexpr (std::is_same_v<View, TransferView>) {
           require(view.bytes.data() + view.bytes.size() == begin + size);
           total = total + sum(view.bytes) + sum(view.tail);
+          const ks_transfer_event& transfer = *view.event;
+          if ((transfer.flags & KS_HTTP2) != 0) {
+            require(view.bytes.size() % 8 == 0 && view.tail.empty());
+            require(view.bytes.empty() == ((transfer.flags & KS_EOF) != 0));
+          } else {
+            require(view.bytes.size() <= transfer.transfer_bytes);
+          }
         } else if constexpr (std::is_same_v<View, ExecView>) {
           total = total + sum(view.comm) + sum(view.args);
         }
@@ -71,6 +78,10 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
       const auto captured = static_cast<std::uint32_t>(size - sizeof(ks_transfer_event));
       std::memcpy(sized.data() + offsetof(ks_transfer_event, captured_bytes), &captured,
                   sizeof captured);
+      decode(sized.data(), sized.size());
+      const auto flags = static_cast<std::uint16_t>(
+          KS_HTTP2 | (sized[offsetof(ks_transfer_event, flags)] & (KS_MORE_PIECES | KS_MIDSTREAM)));
+      std::memcpy(sized.data() + offsetof(ks_transfer_event, flags), &flags, sizeof flags);
       decode(sized.data(), sized.size());
     }
   }

@@ -58,7 +58,9 @@ TEST(EndOfHead, ResponsesDependOnStatusAndRequest) {
   EXPECT_EQ(phase_after({.status = 100}), KS_PHASE_START);
   EXPECT_EQ(phase_after({.status = 200, .method = KS_METHOD_HEAD, .has_length = true, .length = 5}),
             KS_PHASE_START);
-  EXPECT_EQ(phase_after({.status = 101}), -1);
+  State switched;
+  switched.end_head({.status = 101});
+  EXPECT_EQ(switched.socket.protocol, KS_PROTOCOL_SWITCHED);
   EXPECT_EQ(phase_after({.status = 200, .method = KS_METHOD_CONNECT}), -1);
   EXPECT_EQ(
       phase_after({.status = 407, .method = KS_METHOD_CONNECT, .has_length = true, .length = 5}),

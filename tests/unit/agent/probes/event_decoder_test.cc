@@ -100,6 +100,48 @@ TEST(DecodeEvent, ContradictoryTransfers) {
   expect_malformed(transfer(0, 0), "", Malformed::kFlags);
 }
 
+TEST(DecodeEvent, Http2Transfers) {
+  const std::string items(48, 'i');
+  // More items than the transfer has bytes, and an ordinal that could not be an offset.
+  ks_transfer_event event = transfer(9, 48);
+  event.flags = KS_HTTP2 | KS_MORE_PIECES | KS_STREAM_START;
+  event.ordinal = 0xffffffff;
+  RawRecord record(event, KS_EVENT_TRANSFER, items);
+  const auto decoded = decode_event(record.view());
+  ASSERT_TRUE(decoded.has_value());
+  EXPECT_EQ(std::get<TransferView>(*decoded).bytes, items);
+  EXPECT_EQ(std::get<TransferView>(*decoded).event->ordinal, 0xffffffffu);
+
+  ks_transfer_event end = transfer(0, 0);
+  end.flags = KS_HTTP2 | KS_EOF;
+  end.direction = KS_RECV;
+  end.ordinal = 7;
+  EXPECT_TRUE(decode_event(RawRecord(end, KS_EVENT_TRANSFER).view()).has_value());
+}
+
+TEST(DecodeEvent, ContradictoryHttp2Transfers) {
+  ks_transfer_event event = transfer(100, 8);
+  event.flags = KS_HTTP2;
+  EXPECT_TRUE(decode_event(RawRecord(event, KS_EVENT_TRANSFER, "12345678").view()).has_value());
+  event.captured_bytes = 5;
+  expect_malformed(event, "12345", Malformed::kCapturedBytes);
+  event.captured_bytes = 0;
+  expect_malformed(event, "", Malformed::kCapturedBytes);
+  event.captured_bytes = 8;
+  event.tail_bytes = 1;
+  expect_malformed(event, "12345678", Malformed::kTail);
+  event.tail_bytes = 0;
+  for (const ks_transfer_flags flag : {KS_HEAD_START, KS_HEAD_END, KS_HEAD_CUT, KS_EOF}) {
+    event.flags = static_cast<ks_u16>(KS_HTTP2 | flag);
+    expect_malformed(event, "12345678",
+                     flag == KS_EOF ? Malformed::kCapturedBytes : Malformed::kFlags);
+  }
+  ks_transfer_event end = transfer(0, 0);
+  end.flags = KS_HTTP2 | KS_EOF | KS_MORE_PIECES;
+  end.direction = KS_RECV;
+  expect_malformed(end, "", Malformed::kFlags);
+}
+
 TEST(DecodeEvent, Programs) {
   ks_exec_event event{};
   std::memcpy(event.comm, "0123456789abcdef", 16);
