@@ -94,8 +94,9 @@ void ExecutionContexts::request_read(const Caller& caller, Exchange& request) {
     request.reader = caller.key;
     ++context.open;
   }
-  if (context.open > 1 && context.last && !context.last->ended &&
-      context.last->connection != request.connection) {
+  // Requests that are pipelined on one connection are served one after the other; streams are not.
+  if (context.open > 1 && context.last && !context.last->ended && context.last.get() != &request &&
+      (context.last->connection != request.connection || request.version == HttpVersion::k2)) {
     context.multiplexes = true;
   }
   fed(caller, context, request, request.request_complete);
@@ -132,16 +133,21 @@ ExecutionContexts::Guess ExecutionContexts::current(const Caller& caller) {
   if (!context) return {.doubt = Doubt::kNoRequest};
   Guess guess = current_unchecked(caller, *context);
   guess.after_answer = context->last_was_answer;
-  if (!guess.request || still_believes(caller.key.tgid, guess.evidence, guess.after_answer)) {
+  if (!guess.request || still_believes(*guess.request, guess.evidence, guess.after_answer)) {
     return guess;
   }
-  return {.doubt = distrust_.contains(caller.key.tgid) ? Doubt::kDistrusted : Doubt::kQueued};
+  const bool distrusted = distrust_.contains(trust_key(guess.request->tgid, *guess.request));
+  return {.doubt = distrusted ? Doubt::kDistrusted : Doubt::kQueued};
 }
 
-bool ExecutionContexts::still_believes(std::uint32_t tgid, Evidence evidence,
+bool ExecutionContexts::still_believes(const Exchange& request, Evidence evidence,
                                        bool after_answer) const {
-  if (distrust_.contains(tgid)) return false;
-  return !(evidence == Evidence::kEventLoop && after_answer && queueing_.contains(tgid));
+  if (distrust_.contains(trust_key(request.tgid, request))) return false;
+  return !(evidence == Evidence::kEventLoop && after_answer && queueing_.contains(request.tgid));
+}
+
+std::uint64_t ExecutionContexts::trust_key(std::uint32_t tgid, const Exchange& request) {
+  return std::uint64_t{tgid} << 1 | (request.version == HttpVersion::k2 ? 1 : 0);
 }
 
 void ExecutionContexts::acted(const Caller& caller, Exchange& request) {
@@ -151,22 +157,22 @@ void ExecutionContexts::acted(const Caller& caller, Exchange& request) {
 void ExecutionContexts::response_begun(const Caller& caller, Exchange& request) {
   if (request.reader != caller.key && request.reader.tgid != 0) {
     request.answered_elsewhere = true;
-    settle(caller.key.tgid, false);
+    settle(trust_key(caller.key.tgid, request), false);
   } else if (const Context* context = find(caller.key)) {
     const Guess guess = current_unchecked(caller, *context);
-    if (guess.request) settle(caller.key.tgid, guess.request == &request);
+    if (guess.request) settle(trust_key(caller.key.tgid, request), guess.request == &request);
   }
   acted(caller, request);
 }
 
-void ExecutionContexts::settle(std::uint32_t tgid, bool held) {
-  const auto found = distrust_.find(tgid);
+void ExecutionContexts::settle(std::uint64_t trust_key, bool held) {
+  const auto found = distrust_.find(trust_key);
   if (held) {
     if (found != distrust_.end() && --found->second == 0) distrust_.erase(found);
     return;
   }
   ++mispredictions_;
-  std::uint32_t& to_go = distrust_[tgid];
+  std::uint32_t& to_go = distrust_[trust_key];
   to_go = std::min(to_go + kDistrustStep, kDistrustMax);
 }
 
@@ -188,7 +194,8 @@ void ExecutionContexts::release_ended() {
 }
 
 void ExecutionContexts::process_gone(std::uint32_t tgid) {
-  distrust_.erase(tgid);
+  distrust_.erase(std::uint64_t{tgid} << 1);
+  distrust_.erase(std::uint64_t{tgid} << 1 | 1);
 }
 
 }  // namespace kernspan

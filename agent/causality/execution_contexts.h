@@ -19,7 +19,9 @@
 //
 // The model is checked against the truth all the time: a response belongs to its request by its
 // connection, so each response is a prediction that holds or fails. A process that fails one is
-// distrusted until it has been right for a while; nothing is linked by order in the meantime.
+// distrusted until it has been right for a while; nothing is linked by order in the meantime. HTTP/2
+// is a process of its own in this: one thread reads all streams and others serve them, in programs
+// whose threads serve HTTP/1 one by one.
 //
 // Used by one thread only.
 #pragma once
@@ -72,9 +74,9 @@ class ExecutionContexts {
   // Whom the context is working for.
   Guess current(const Caller& caller);
 
-  // Whether a link made by current() some time ago would be made now, after what was learned of the
+  // Whether a link to `request` that current() made some time ago would be made now, after what was learned of the
   // process since; `after_answer` as the guess said.
-  bool still_believes(std::uint32_t tgid, Evidence evidence, bool after_answer) const;
+  bool still_believes(const Exchange& request, Evidence evidence, bool after_answer) const;
 
   // The context sent something (a call, a connect, a response) that belongs to `request`.
   void acted(const Caller& caller, Exchange& request);
@@ -123,14 +125,15 @@ class ExecutionContexts {
   static void stop_waiting(Context& context, const Exchange& request);
   static bool others_wait(const Context& context, const Exchange& request);
   Guess current_unchecked(const Caller& caller, const Context& context) const;
-  void settle(std::uint32_t tgid, bool held);
+  static std::uint64_t trust_key(std::uint32_t tgid, const Exchange& request);
+  void settle(std::uint64_t trust_key, bool held);
   void notice_queueing(std::uint32_t tgid, const Context& context, const Exchange& request);
 
   std::size_t contexts_max_;
   std::unordered_map<ContextKey, Context, KeyHash> contexts_;
   std::list<ContextKey> ages_;  // front: longest unused
-  std::unordered_map<std::uint32_t, std::uint32_t>
-      distrust_;  // tgid -> right predictions still to go
+  std::unordered_map<std::uint64_t, std::uint32_t>
+      distrust_;  // trust_key() -> right predictions still to go
   // Processes that have left a request waiting for something unseen; until they end.
   std::unordered_set<std::uint32_t> queueing_;
   std::uint64_t mispredictions_ = 0;

@@ -202,7 +202,8 @@ void Linker::drop_unconfirmed(Exchange& exchange) {
   if (!exchange.parent || !rests_on_order(exchange.evidence)) return;
   if (exchange.parent->answered_elsewhere) {
     ++counters_.answered_elsewhere;
-  } else if (!contexts_.still_believes(exchange.tgid, exchange.evidence, exchange.after_answer)) {
+  } else if (!contexts_.still_believes(*exchange.parent, exchange.evidence,
+                                       exchange.after_answer)) {
     ++counters_.taken_back;
   } else {
     return;
@@ -219,10 +220,7 @@ void Linker::settle(Exchange& exchange) {
   }
   for (auto place = chain.rbegin(); place != chain.rend(); ++place) {
     Exchange& at = **place;
-    if (!at.span_id.is_valid()) {
-      const std::uint64_t id = random_id_();
-      std::memcpy(at.span_id.bytes.data(), &id, sizeof id);
-    }
+    if (!at.span_id.is_valid()) at.span_id = new_span_id();
     if (at.parent) {
       const Exchange& parent = *at.parent;
       at.trace_id = parent.trace_id;
@@ -244,6 +242,13 @@ void Linker::settle(Exchange& exchange) {
     wire_.withdraw(at);
     count_link(at.evidence);
   }
+}
+
+SpanId Linker::new_span_id() const {
+  SpanId span_id;
+  const std::uint64_t id = random_id_();
+  std::memcpy(span_id.bytes.data(), &id, sizeof id);
+  return span_id;
 }
 
 void Linker::sweep(std::uint64_t now_ns) {

@@ -86,6 +86,9 @@ class Linker {
   // Settles trace id, parent span id and evidence; after this they do not change. Idempotent.
   void settle(Exchange& exchange);
 
+  // For a span that is no exchange's.
+  SpanId new_span_id() const;
+
   void process_gone(std::uint32_t tgid) { contexts_.process_gone(tgid); }
   // Once a second or so: forgets old connects, and requests that are over.
   void sweep(std::uint64_t now_ns);

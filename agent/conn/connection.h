@@ -1,139 +1,55 @@
-// One end of one TCP connection: puts the pieces of its two streams in order, feeds the parsers,
-// and pairs each response with its request.
-//
-// Order: pieces carry TCP sequence numbers. What lies between two pieces was body that the kernel
-// side did not send, or was lost; the parser knows how much body it expects, so it can tell. After
-// a loss nothing is paired by position until the next request begins: exchanges in flight end as
-// partial.
+// One end of one TCP connection, in whatever version of HTTP it speaks: from transfers to
+// exchanges.
 #pragma once
 
 #include <cstdint>
 #include <string_view>
-#include <vector>
 
 #include "agent/conn/caller.h"
-#include "agent/conn/conn_counters.h"
+#include "agent/conn/conn_environment.h"
 #include "agent/conn/exchange.h"
-#include "agent/conn/exchange_observer.h"
-#include "agent/protocol/http1/message_parser.h"
 #include "bpf/abi/events.h"
 
 namespace kernspan {
 
-// What all connections of a tracer share; outlives them.
-struct ConnEnvironment {
-  ExchangePool& pool;
-  ExchangeObserver& observer;
-  ConnCounters& counters;
-  // Requests without a response on one connection (pipelining). 128: nobody pipelines more, and a
-  // stream out of step must not grow.
-  std::size_t pipelined_max = 128;
-};
-
 class Connection {
  public:
-  Connection(std::uint64_t cookie, ConnEnvironment& environment);
-  ~Connection();
-  Connection(const Connection&) = delete;
-  Connection& operator=(const Connection&) = delete;
+  virtual ~Connection() = default;
 
   // One piece of one transfer; `bytes` are its captured bytes.
-  void on_transfer(const ks_transfer_event& event, std::string_view bytes, const Caller& caller);
+  virtual void on_transfer(const ks_transfer_event& event, std::string_view bytes,
+                           const Caller& caller) = 0;
 
   // The local side has finished sending, or (KS_CLOSE_FINAL) the connection is over.
-  void on_close(const ks_close_event& event);
+  virtual void on_close(const ks_close_event& event) = 0;
 
   // Ends exchanges without activity for `timeout_ns`, as timed out, and those of a closed connection
-  // whose answer nobody has read.
-  void expire(std::uint64_t now_ns, std::uint64_t timeout_ns);
+  // whose answer nobody has read. Reports streams that have lived long. Once a second or so.
+  virtual void expire(std::uint64_t now_ns, std::uint64_t timeout_ns) = 0;
 
   // Ends what is open, as partial for `reason` (a constant), counting under `counter`.
-  void abandon(std::string_view reason, std::uint64_t& counter);
+  virtual void abandon(std::string_view reason, std::uint64_t& counter) = 0;
 
-  bool has_open_exchanges() const { return !open_.empty(); }
+  // The connection goes on in HTTP/2: gives up what cannot go on there. Returns the request that
+  // asked for the change and is answered there as stream 1; null if there is none.
+  virtual ExchangePtr leave_for_http2() = 0;
+  virtual bool is_http2() const = 0;
+
+  virtual bool has_open_exchanges() const = 0;
 
   // The connection is over; open exchanges may still find their answer in the receive queue.
-  bool is_closed() const { return closed_ns_ != 0; }
-
- private:
-  class RequestSide final : public http1::MessageSink {
-   public:
-    explicit RequestSide(Connection& connection) : c_(connection) {}
-    void on_begin() override;
-    http1::BodyRule on_head(const http1::Head& head) override;
-    void on_end(http1::MessageEnd end, std::optional<std::uint64_t> body_bytes) override;
-    void on_invalid(std::string_view reason) override;
-    void on_lost() override;
-
-   private:
-    Connection& c_;
-  };
-  class ResponseSide final : public http1::MessageSink {
-   public:
-    explicit ResponseSide(Connection& connection) : c_(connection) {}
-    void on_begin() override;
-    http1::BodyRule on_head(const http1::Head& head) override;
-    void on_end(http1::MessageEnd end, std::optional<std::uint64_t> body_bytes) override;
-    void on_invalid(std::string_view reason) override;
-    void on_lost() override;
-
-   private:
-    Connection& c_;
-  };
-  // One direction of the connection.
-  struct Stream {
-    explicit Stream(http1::MessageKind kind) : parser(kind) {}
-    http1::MessageParser parser;
-    bool started = false;
-    std::uint32_t next_seq = 0;
-    std::uint64_t last_ns = 0;  // of the last transfer
-  };
-  enum class Phase : std::uint8_t { kUndecided, kOpen, kHandedOff };
-
-  bool decide_role(const ks_transfer_event& event, std::string_view bytes);
-  void advance(Stream& stream, http1::MessageSink& sink, const ks_transfer_event& event,
-               std::string_view bytes);
-  bool body_accounts_for_gap() const;
-  void lose_answers();
-  void announce_request();
-  void end_exchange(ExchangePtr exchange, std::uint64_t end_ns);
-  void end_all_partial(std::string_view reason, std::uint64_t& counter);
-  void end_all_closed(std::string_view error_type);
-  void end_all_unread();
-  void fill_request(Exchange& exchange, const http1::Head& head);
-
-  Stream& stream_of(ks_u8 direction) {
-    const bool is_request = (direction == KS_RECV) == (role_ == Role::kServer);
-    return is_request ? requests_ : responses_;
-  }
-
-  const std::uint64_t cookie_;
-  ConnEnvironment& env_;
-  Phase phase_ = Phase::kUndecided;
-  Role role_ = Role::kServer;
-  SocketAddress local_;
-  SocketAddress remote_;
-
-  Stream requests_{http1::MessageKind::kRequest};
-  Stream responses_{http1::MessageKind::kResponse};
-  RequestSide request_side_{*this};
-  ResponseSide response_side_{*this};
-
-  std::vector<ExchangePtr> open_;  // requests without a complete response, oldest first
-  ExchangePtr request_;            // the request that is being read
-  ExchangePtr response_to_;        // the request whose response is being read
-  bool request_unannounced_ = false;
-  bool request_seen_ = false;
-  bool interim_ = false;               // the response in progress is a 1xx
-  bool response_length_open_ = false;  // its end is not known from its head
-  bool unmatched_head_ = false;        // no byte has come since the head of one without a request
-  std::uint32_t begin_seq_ = 0;        // of the request in progress
-  std::uint64_t begin_ns_ = 0;
-  std::uint64_t closed_ns_ = 0;
-
-  // The transfer in progress, for the sides' callbacks; null while a close or a timeout is handled.
-  const ks_transfer_event* event_ = nullptr;
-  const Caller* caller_ = nullptr;
+  virtual bool is_closed() const = 0;
 };
+
+// How long after the end of its connection an answer may be read from the receive queue.
+inline constexpr std::uint64_t kUnreadWaitNs = 1'000'000'000;
+
+inline constexpr std::string_view kConnectionClosed = "connection_closed";
+
+// error.type of what was open on a connection that ended with this errno (0: orderly); a constant.
+std::string_view close_error_type(int error);
+
+SocketAddress local_address(const ks_transfer_event& event);
+SocketAddress remote_address(const ks_transfer_event& event);
 
 }  // namespace kernspan

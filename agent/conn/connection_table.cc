@@ -1,18 +1,30 @@
 #include "agent/conn/connection_table.h"
 
+#include "agent/conn/http1_connection.h"
+#include "agent/conn/http2_connection.h"
+
 namespace kernspan {
 
 ConnectionTable::ConnectionTable(ConnEnvironment& environment, std::size_t connections_max)
     : environment_(environment), connections_max_(connections_max) {}
 
-ConnectionTable::Entry& ConnectionTable::find_or_add(std::uint64_t cookie) {
+ConnectionTable::Entry& ConnectionTable::find_or_add(std::uint64_t cookie, bool http2) {
   const auto [place, is_new] = connections_.try_emplace(cookie);
   Entry& entry = place->second;
   if (!is_new) {
     ages_.splice(ages_.end(), ages_, entry.age);
+    if (http2 && !entry.connection->is_http2()) {
+      ExchangePtr upgraded = entry.connection->leave_for_http2();
+      entry.connection =
+          std::make_unique<Http2Connection>(cookie, environment_, std::move(upgraded));
+    }
     return entry;
   }
-  entry.connection = std::make_unique<Connection>(cookie, environment_);
+  if (http2) {
+    entry.connection = std::make_unique<Http2Connection>(cookie, environment_, ExchangePtr());
+  } else {
+    entry.connection = std::make_unique<Http1Connection>(cookie, environment_);
+  }
   entry.age = ages_.insert(ages_.end(), cookie);
   if (connections_.size() > connections_max_) {
     const auto oldest = connections_.find(ages_.front());
@@ -26,7 +38,8 @@ ConnectionTable::Entry& ConnectionTable::find_or_add(std::uint64_t cookie) {
 
 void ConnectionTable::on_transfer(const ks_transfer_event& event, std::string_view bytes,
                                   const Caller& caller) {
-  find_or_add(event.socket_cookie).connection->on_transfer(event, bytes, caller);
+  const bool http2 = (event.flags & KS_HTTP2) != 0;
+  find_or_add(event.socket_cookie, http2).connection->on_transfer(event, bytes, caller);
 }
 
 void ConnectionTable::on_close(const ks_close_event& event) {

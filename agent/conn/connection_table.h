@@ -31,7 +31,8 @@ class ConnectionTable {
     std::unique_ptr<Connection> connection;
     std::list<std::uint64_t>::iterator age;
   };
-  Entry& find_or_add(std::uint64_t cookie);
+  // A connection that is not there begins as HTTP/2 if `http2`, and one that is changes to it.
+  Entry& find_or_add(std::uint64_t cookie, bool http2);
 
   ConnEnvironment& environment_;
   std::size_t connections_max_;

@@ -17,8 +17,20 @@ void Exchange::reset() {
     if (text->capacity() > kKeptCapacityBytes) std::string().swap(*text);
     text->clear();
   }
+  fresh.stream_storage = std::move(stream_storage);
   fresh.pool = pool;
   *this = std::move(fresh);
+}
+
+StreamFacts& Exchange::add_stream() {
+  if (stream) return *stream;
+  if (stream_storage) {
+    *stream_storage = {};
+  } else {
+    stream_storage = std::make_unique<StreamFacts>();
+  }
+  stream = stream_storage.get();
+  return *stream;
 }
 
 ExchangePtr::ExchangePtr(Exchange* exchange) : exchange_(exchange) {

@@ -1,19 +1,37 @@
-// One HTTP request and its response as one end of the connection saw them: what becomes one span.
+// One HTTP request and its response (or one HTTP/2 stream, or one gRPC call) as one end of the
+// connection saw them: what becomes one span.
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
 
 #include "agent/conn/exchange_ptr.h"
 #include "agent/conn/socket_address.h"
+#include "agent/conn/stream_facts.h"
 #include "agent/protocol/trace_context/trace_context.h"
 #include "pipeline/base/ids.h"
 
 namespace kernspan {
 
 enum class Role : std::uint8_t { kServer, kClient };
+
+enum class HttpVersion : std::uint8_t { k10, k11, k2 };
+
+// The value of network.protocol.version.
+constexpr std::string_view http_version_text(HttpVersion version) {
+  switch (version) {
+    case HttpVersion::k10:
+      return "1.0";
+    case HttpVersion::k11:
+      return "1.1";
+    case HttpVersion::k2:
+      return "2";
+  }
+  return "";
+}
 
 // How a parent link is known, weakest first (docs/architecture.md, "Telling who called whom").
 enum class Evidence : std::uint8_t {
@@ -71,7 +89,7 @@ struct Exchange {
   std::string target;
   std::string host;
   std::string user_agent;
-  int version_minor = 1;
+  HttpVersion version = HttpVersion::k11;
   int status = 0;
   std::optional<std::uint64_t> request_body_bytes;
   std::optional<std::uint64_t> response_body_bytes;
@@ -82,6 +100,7 @@ struct Exchange {
   bool request_complete = false;
   bool response_begun = false;
   bool ended = false;
+  StreamFacts* stream = nullptr;  // HTTP/2 streams and gRPC calls; else null
 
   // --- who caused it (agent/causality) ---
   ExchangePtr parent;
@@ -101,12 +120,18 @@ struct Exchange {
   std::string trace_state;
 
   // --- intrusive bookkeeping of the pool ---
+  std::unique_ptr<StreamFacts> stream_storage;  // kept when the exchange is used again
   std::uint32_t references = 0;
   Exchange* next_free = nullptr;
   ExchangePool* pool = nullptr;
 
   // Back to the state of a new one; strings keep their capacity.
   void reset();
+
+  // The exchange's facts as a stream; new ones where there are none.
+  StreamFacts& add_stream();
+
+  bool is_grpc() const { return stream && stream->rpc != grpc::Protocol::kNone; }
 };
 
 }  // namespace kernspan

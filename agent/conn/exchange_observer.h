@@ -16,11 +16,16 @@ class ExchangeObserver {
   virtual void on_request(Exchange& exchange, const Caller& caller, bool first_on_connection) = 0;
   // Its last byte has passed (only if on_request did not say so).
   virtual void on_request_complete(Exchange& exchange, const Caller& caller) = 0;
+  // A message inside a stream has passed, of the request's direction or the response's.
+  virtual void on_message(Exchange& exchange, const Caller& caller, bool of_request) = 0;
   // The first byte of its response has passed.
   virtual void on_response_begin(Exchange& exchange, const Caller& caller) = 0;
   // The exchange is over; end_ns and everything else is set. `caller` is null where it was
   // not bytes of its response that ended it (connection closed, timeout, eviction, next request).
   virtual void on_end(const ExchangePtr& exchange, const Caller* caller) = 0;
+  // The exchange has been open for long, and still is: said between on_request and on_end, a bounded
+  // number of times.
+  virtual void on_interim(const ExchangePtr& exchange) = 0;
 };
 
 }  // namespace kernspan

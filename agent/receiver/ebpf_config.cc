@@ -47,6 +47,7 @@ Result<EbpfConfig> EbpfConfig::read(const ConfigNode& node, ConfigWarnings& warn
   read_wait(reader, "join_wait", &tracer.join_wait_ns, seconds(10));
   read_wait(reader, "confirm_wait", &tracer.confirm_wait_ns, minutes(5));
   read_wait(reader, "exchange_timeout", &tracer.exchange_timeout_ns, minutes(24 * 60));
+  read_wait(reader, "stream_report_interval", &tracer.stream_report_interval_ns, minutes(24 * 60));
   if (Status finished = reader.finish(); !finished) return std::unexpected(finished.error());
   return config;
 }

@@ -60,12 +60,14 @@ void EbpfTelemetry::publish(const Snapshot& now) {
   // Requests without room were never opened; they are taken and dropped.
   for (const auto& [reason, count] :
        {std::pair{"exchange_limit", conn.exchange_limit - conn_before.exchange_limit},
-        std::pair{"pipeline_limit", conn.pipeline_limit - conn_before.pipeline_limit}}) {
+        std::pair{"pipeline_limit", conn.pipeline_limit - conn_before.pipeline_limit},
+        std::pair{"stream_limit", conn.stream_limit - conn_before.stream_limit}}) {
     if (count == 0) continue;
     exchanges_.take(count);
     exchanges_.dropped(reason).add(count);
   }
-  const std::uint64_t spans = now.tracer.spans - before.tracer.spans;
+  const std::uint64_t spans = now.tracer.spans - before.tracer.spans + now.tracer.interim_spans -
+                              before.tracer.interim_spans;
   spans_.take(spans);
   spans_.hold(spans);
   published_ = now;
@@ -112,13 +114,26 @@ void EbpfTelemetry::collect(std::vector<MetricFamily>& families) const {
   families.push_back(std::move(links));
 
   MetricFamily messages{.name = "kernspan_http1_messages",
-                        .help = "What became of HTTP/1 messages and exchanges, by outcome.",
+                        .help = "What became of HTTP messages and exchanges, by outcome.",
                         .samples = {}};
 #define KERNSPAN_SAMPLE(field, name) \
   messages.samples.push_back(sample("outcome", name, now.tracer.connections.field));
   KERNSPAN_CONN_COUNTERS(KERNSPAN_SAMPLE)
 #undef KERNSPAN_SAMPLE
   families.push_back(std::move(messages));
+
+  MetricFamily http2{.name = "kernspan_http2_events",
+                     .help = "What came by on HTTP/2 connections, by outcome.",
+                     .samples = {}};
+#define KERNSPAN_SAMPLE(field, name) \
+  http2.samples.push_back(sample("outcome", name, now.tracer.connections.http2.field));
+  KERNSPAN_HTTP2_COUNTERS(KERNSPAN_SAMPLE)
+#undef KERNSPAN_SAMPLE
+  for (const DirectionCounter& counter : kDirectionCounters) {
+    http2.samples.push_back(
+        sample("outcome", counter.name, now.tracer.connections.directions.*counter.field));
+  }
+  families.push_back(std::move(http2));
 
   MetricFamily processes{.name = "kernspan_processes",
                          .help = "Processes that the agent looked at, by outcome.",

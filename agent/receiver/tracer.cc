@@ -28,7 +28,10 @@ Tracer::Tracer(TracerSettings settings, process::ProcessTable& processes, proces
       ignore_process_(std::move(ignore_process)),
       pool_(settings_.exchanges_max),
       linker_(settings_.links, std::move(random_id)),
-      environment_{.pool = pool_, .observer = *this, .counters = counters_.connections},
+      environment_{.pool = pool_,
+                   .observer = *this,
+                   .counters = counters_.connections,
+                   .stream_report_interval_ns = settings_.stream_report_interval_ns},
       connections_(environment_, settings_.connections_max),
       writer_(settings_.spans) {}
 
@@ -132,6 +135,19 @@ void Tracer::on_response_begin(Exchange& exchange, const Caller& caller) {
   }
 }
 
+// What this end has read of a stream makes its context work for it.
+void Tracer::on_message(Exchange& exchange, const Caller& caller, bool of_request) {
+  if (exchange.role == Role::kServer && of_request) {
+    linker_.request_read(exchange, caller, false);
+  } else if (exchange.role == Role::kClient && !of_request) {
+    linker_.answer_read(exchange, caller, false);
+  }
+}
+
+void Tracer::on_interim(const ExchangePtr& exchange) {
+  to_report_.push_back(exchange);
+}
+
 void Tracer::on_end(const ExchangePtr& exchange, const Caller* caller) {
   if (exchange->role == Role::kClient && caller) linker_.answer_read(*exchange, *caller, true);
   linker_.ended(*exchange);
@@ -164,6 +180,8 @@ void Tracer::flush(std::uint64_t now_ns, std::int64_t wall_offset_ns,
     write(*entry.exchange, encoder);
   }
   if (now_ns - swept_ns_ >= kSweepIntervalNs) sweep(now_ns);
+  for (const ExchangePtr& exchange : to_report_) write_interim(*exchange, now_ns, encoder);
+  to_report_.clear();
 }
 
 void Tracer::finish(std::uint64_t, otlp::RequestEncoder& encoder) {
@@ -180,13 +198,25 @@ void Tracer::write(Exchange& exchange, otlp::RequestEncoder& encoder) {
     exchange.end_ns = std::clamp(exchange.end_ns, exchange.start_ns,
                                  std::max(exchange.start_ns, exchange.parent->end_ns));
   }
-  const std::string& resource = resource_of(exchange.tgid);
-  if (&resource != begun_resource_ || encoder.empty()) {
-    encoder.begin_resource(resource);
-    begun_resource_ = &resource;
-  }
+  begin_resource(exchange.tgid, encoder);
   writer_.write(exchange, encoder);
   ++counters_.spans;
+}
+
+void Tracer::write_interim(Exchange& exchange, std::uint64_t now_ns,
+                           otlp::RequestEncoder& encoder) {
+  linker_.settle(exchange);
+  begin_resource(exchange.tgid, encoder);
+  writer_.write_interim(exchange, linker_.new_span_id(), now_ns, encoder);
+  exchange.stream->last_report_ns = now_ns;
+  ++counters_.interim_spans;
+}
+
+void Tracer::begin_resource(std::uint32_t tgid, otlp::RequestEncoder& encoder) {
+  const std::string& resource = resource_of(tgid);
+  if (&resource == begun_resource_ && !encoder.empty()) return;
+  encoder.begin_resource(resource);
+  begun_resource_ = &resource;
 }
 
 const std::string& Tracer::resource_of(std::uint32_t tgid) {

@@ -14,13 +14,14 @@
 #include <string>
 #include <unordered_map>
 #include <unordered_set>
+#include <vector>
 
 #include "agent/causality/linker.h"
 #include "agent/conn/connection_table.h"
 #include "agent/process/process_table.h"
 #include "agent/process/resource.h"
 #include "agent/receiver/process_policy.h"
-#include "agent/span/http_span.h"
+#include "agent/span/span_writer.h"
 #include "bpf/abi/events.h"
 #include "pipeline/otlp/span_encoder.h"
 
@@ -37,12 +38,15 @@ struct TracerSettings {
   std::uint64_t join_wait_ns = 100'000'000;
   std::uint64_t confirm_wait_ns = 2'000'000'000;
   std::uint64_t exchange_timeout_ns = 300'000'000'000;
+  // Streams older than this are reported while they live (ConnEnvironment); 0: they are not.
+  std::uint64_t stream_report_interval_ns = 60'000'000'000;
 };
 
 struct TracerCounters {
   std::uint64_t records = 0;
   std::uint64_t ignored_process = 0;  // transfers of programs that are not to be traced
-  std::uint64_t spans = 0;
+  std::uint64_t spans = 0;            // of exchanges
+  std::uint64_t interim_spans = 0;    // of streams that were still open
   std::uint64_t resources_evicted = 0;
   ConnCounters connections;
 };
@@ -91,13 +95,17 @@ class Tracer final : public ExchangeObserver {
   void on_request(Exchange& exchange, const Caller& caller, bool first_on_connection) override;
   void on_request_complete(Exchange& exchange, const Caller& caller) override;
   void on_response_begin(Exchange& exchange, const Caller& caller) override;
+  void on_message(Exchange& exchange, const Caller& caller, bool of_request) override;
   void on_end(const ExchangePtr& exchange, const Caller* caller) override;
+  void on_interim(const ExchangePtr& exchange) override;
 
   const Program& program_of(std::uint32_t tgid);
   void forget_program(std::uint32_t tgid);
   Caller caller_of(const Program& program, std::uint32_t tgid, std::uint32_t tid,
                    std::uint64_t goroutine, std::uint64_t turn) const;
   void write(Exchange& exchange, otlp::RequestEncoder& encoder);
+  void write_interim(Exchange& exchange, std::uint64_t now_ns, otlp::RequestEncoder& encoder);
+  void begin_resource(std::uint32_t tgid, otlp::RequestEncoder& encoder);
   const std::string& resource_of(std::uint32_t tgid);
   void sweep(std::uint64_t now_ns);
 
@@ -110,8 +118,9 @@ class Tracer final : public ExchangeObserver {
   Linker linker_;
   ConnEnvironment environment_;
   ConnectionTable connections_;
-  HttpSpanWriter writer_;
+  SpanWriter writer_;
   std::deque<Waiting> waiting_;  // by due_ns
+  std::vector<ExchangePtr> to_report_;
   std::unordered_map<std::uint32_t, Program> programs_;
   std::unordered_map<std::uint64_t, std::string> resources_;  // by ProcessInfo::revision
   const std::string* begun_resource_ = nullptr;  // in resources_: of the span written last

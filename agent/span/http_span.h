@@ -3,9 +3,10 @@
 #pragma once
 
 #include <string>
-#include <vector>
+#include <string_view>
 
 #include "agent/conn/exchange.h"
+#include "agent/span/exchange_attributes.h"
 #include "pipeline/otlp/span_encoder.h"
 
 namespace kernspan {
@@ -15,25 +16,23 @@ struct HttpSpanOptions {
   bool url_query = false;
 };
 
+// The method, if it is one that the conventions know; else "HTTP". Borrowed from the exchange.
+std::string_view http_span_name(const Exchange& exchange);
+
 // Keeps its buffers from span to span. Not for several threads at once.
 class HttpSpanWriter {
  public:
   explicit HttpSpanWriter(HttpSpanOptions options) : options_(options) {}
 
   // The exchange has ended and is settled (agent/causality/linker.h). Its resource has been begun.
-  void write(const Exchange& exchange, otlp::RequestEncoder& encoder);
+  void write(const Exchange& exchange, ExchangeAttributes& attributes,
+             otlp::RequestEncoder& encoder);
 
  private:
-  void add(std::string_view key, otlp::AttributeValue value) {
-    attributes_.push_back({key, value});
-  }
-  void add_addresses(const Exchange& exchange, const struct HttpTarget& target);
-  void add_url(const Exchange& exchange, const struct HttpTarget& target);
+  void add_url(const Exchange& exchange, const struct HttpTarget& target,
+               ExchangeAttributes& attributes);
 
   HttpSpanOptions options_;
-  std::vector<otlp::Attribute> attributes_;
-  std::string peer_text_;
-  std::string local_text_;
   std::string url_full_;
   std::string status_text_;
 };

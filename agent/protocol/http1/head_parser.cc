@@ -40,11 +40,13 @@ HeadParser::Field HeadParser::field_of(std::string_view name) {
     case 11:
       if (is("traceparent")) return kTraceparent;
       if (is("x-b3-spanid")) return kB3SpanId;
+      if (is("grpc-status")) return kGrpcStatus;
       break;
     case 12:
       if (is("content-type")) return kContentType;
       if (is("x-b3-traceid")) return kB3TraceId;
       if (is("x-b3-sampled")) return kB3Sampled;
+      if (is("grpc-timeout")) return kGrpcTimeout;
       break;
     case 14:
       if (is("content-length")) return kContentLength;
@@ -207,6 +209,8 @@ void HeadParser::describe(std::string_view data, HeadScratch& scratch, Head& hea
   head.host = kept_[kHost].of(data);
   head.user_agent = kept_[kUserAgent].of(data);
   head.content_type = kept_[kContentType].of(data);
+  head.grpc_timeout = kept_[kGrpcTimeout].of(data);
+  head.grpc_status = kept_[kGrpcStatus].of(data);
   head.content_length = framing_.content_length();
   head.chunked = framing_.chunked();
   head.keep_alive = framing_.keep_alive(version_minor_);

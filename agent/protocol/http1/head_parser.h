@@ -55,6 +55,8 @@ class HeadParser {
     kHost,
     kUserAgent,
     kContentType,
+    kGrpcTimeout,
+    kGrpcStatus,
     kUpgrade,
     kTraceparent,
     kTracestate,

@@ -25,6 +25,8 @@ struct Head {
   int status = 0;
   // Both. content_type is for gRPC-Web, Server-Sent Events and the like.
   std::string_view content_type;
+  std::string_view grpc_timeout;  // gRPC-Web: a request's
+  std::string_view grpc_status;   // gRPC-Web: of a response without a body
   std::optional<std::uint64_t> content_length;
   bool chunked = false;
   bool keep_alive = true;        // after version and Connection field

@@ -25,6 +25,9 @@ struct StorySocket {
   SocketAddress remote;
   std::uint32_t send_seq = 0;
   std::uint32_t recv_seq = 0;
+  // HTTP/2: records so far.
+  std::uint32_t send_ordinal = 0;
+  std::uint32_t recv_ordinal = 0;
   // Where its two streams began.
   std::uint32_t first_send_seq = 0;
   std::uint32_t first_recv_seq = 0;
@@ -67,6 +70,16 @@ class EventStory {
   void recv(StorySocket& socket, const StoryThread& thread, std::string_view head,
             std::uint32_t unseen = 0, std::string_view tail = {}) {
     transfer(socket, thread, KS_RECV, head, unseen, tail);
+  }
+  // One transfer of an HTTP/2 connection: `items` (bpf/abi/http2_items.h) are what the kernel side
+  // makes of its `bytes` bytes.
+  void send_http2(StorySocket& socket, const StoryThread& thread, std::string_view items,
+                  std::uint32_t bytes) {
+    transfer_http2(socket, thread, KS_SEND, items, bytes);
+  }
+  void recv_http2(StorySocket& socket, const StoryThread& thread, std::string_view items,
+                  std::uint32_t bytes) {
+    transfer_http2(socket, thread, KS_RECV, items, bytes);
   }
   void eof(StorySocket& socket, const StoryThread& thread) {
     ks_transfer_event event = transfer_event(socket, thread, KS_RECV);
@@ -132,6 +145,18 @@ class EventStory {
     std::copy(tail.end() - event.tail_bytes, tail.end(), event.tail);
     tracer_.on_transfer(event, head);
     (direction == KS_SEND ? socket.send_seq : socket.recv_seq) += event.transfer_bytes;
+  }
+
+  void transfer_http2(StorySocket& socket, const StoryThread& thread, ks_direction direction,
+                      std::string_view items, std::uint32_t bytes) {
+    ks_transfer_event event = transfer_event(socket, thread, direction);
+    event.header.size += static_cast<ks_u32>(items.size());
+    event.flags |= KS_HTTP2;
+    event.transfer_bytes = bytes;
+    event.captured_bytes = static_cast<ks_u32>(items.size());
+    event.ordinal = (direction == KS_SEND ? socket.send_ordinal : socket.recv_ordinal)++;
+    tracer_.on_transfer(event, items);
+    (direction == KS_SEND ? socket.send_seq : socket.recv_seq) += bytes;
   }
 
   Tracer& tracer_;

@@ -1,73 +1,14 @@
-#include "agent/receiver/tracer.h"
-
-#include <gtest/gtest.h>
-
 #include <filesystem>
 #include <map>
-#include <memory>
 
-#include "pipeline/otlp/json_reader.h"
-#include "pipeline/otlp/json_writer.h"
-#include "tests/unit/agent/receiver/event_story.h"
+#include "tests/unit/agent/receiver/tracer_fixture.h"
 
 namespace kernspan {
 namespace {
 
-using otlp::SpanRecord;
-
 constexpr std::string_view kGet =
     "GET /cart?token=secret HTTP/1.1\r\nHost: shop.example\r\nUser-Agent: story/1\r\n\r\n";
 constexpr std::string_view kOk = "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n";
-constexpr StoryThread kClientThread{.tgid = 900001, .tid = 900001};
-constexpr StoryThread kServerThread{.tgid = 900002, .tid = 900002};
-
-class TracerTest : public testing::Test {
- protected:
-  TracerTest() { remake({}); }
-
-  void remake(TracerSettings settings) {
-    // A proc root without processes: names come from the events, none of which are sent here.
-    process::ProcessTable::Settings table;
-    table.proc_root = "/nonexistent-proc";
-    processes_ = std::make_unique<process::ProcessTable>(
-        table, process::HostInfo{}, [this] { return story_ ? story_->now_ns : 0; });
-    tracer_ = std::make_unique<Tracer>(
-        std::move(settings), *processes_, process::HostInfo{}, [this] { return ++next_id_; },
-        [this](std::uint32_t tgid, bool ignore) { ignored_[tgid] = ignore; });
-    story_ = std::make_unique<EventStory>(*tracer_);
-  }
-
-  // The spans that are due by now, in the order in which they were written.
-  std::vector<SpanRecord> spans() {
-    tracer_->flush(story_->now_ns, wall_offset_ns_, encoder_);
-    return take();
-  }
-  std::vector<SpanRecord> spans_after_wait() {
-    story_->pass_ms(5000);
-    return spans();
-  }
-  std::vector<SpanRecord> finish() {
-    tracer_->finish(story_->now_ns, encoder_);
-    return take();
-  }
-  std::vector<SpanRecord> take() {
-    std::string json;
-    otlp::append_json(encoder_.take(), json);
-    if (json.empty()) return {};
-    auto parsed = otlp::parse_json_spans(json);
-    EXPECT_TRUE(parsed.has_value()) << parsed.error().message;
-    return *parsed;
-  }
-  const ConnCounters& conn() const { return tracer_->counters().connections; }
-
-  std::uint64_t next_id_ = 0;
-  std::map<std::uint32_t, bool> ignored_;
-  std::int64_t wall_offset_ns_ = 1'700'000'000'000'000'000;
-  std::unique_ptr<process::ProcessTable> processes_;
-  std::unique_ptr<Tracer> tracer_;
-  std::unique_ptr<EventStory> story_;
-  otlp::RequestEncoder encoder_;
-};
 
 TEST_F(TracerTest, OneRequestSeenAtBothEndsIsTwoLinkedSpans) {
   tracer_->flush(0, wall_offset_ns_, encoder_);
@@ -273,6 +214,75 @@ TEST_F(TracerTest, UpgradeHandsTheConnectionOff) {
   ASSERT_EQ(all.size(), 1u);
   EXPECT_EQ(all[0].attribute("http.response.status_code"), "101");
   EXPECT_EQ(conn().handed_off, 1u);
+}
+
+TEST_F(TracerTest, WebSocketEndsItsSpanWhenItIsAccepted) {
+  auto [client, server] = story_->connect_pair();
+  constexpr std::string_view kSwitch =
+      "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n";
+  story_->send(
+      client, kClientThread,
+      "GET /chat HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n");
+  story_->pass_ms(10);
+  story_->recv(client, kClientThread, kSwitch, 30);  // and the first frame
+  story_->pass_ms(60'000);
+  story_->send(client, kClientThread, {}, 200);
+  story_->close(client);
+  const auto all = spans_after_wait();
+  ASSERT_EQ(all.size(), 1u);
+  EXPECT_EQ(all[0].attribute("http.response.status_code"), "101");
+  EXPECT_EQ(all[0].attribute("error.type"), "");
+  EXPECT_LT(all[0].end_time_unix_ns - all[0].start_time_unix_ns, 20'000'000u);
+}
+
+// Server-Sent Events last until one side has had enough.
+TEST_F(TracerTest, EventStreamEndsWithItsConnectionAndThatIsNoError) {
+  for (const bool server_side : {true, false}) {
+    auto [client, server] = story_->connect_pair();
+    constexpr std::string_view kEvents =
+        "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream; charset=utf-8\r\n"
+        "Transfer-Encoding: chunked\r\n\r\n";
+    StorySocket& end = server_side ? server : client;
+    server_side ? story_->recv(end, kServerThread, kGet) : story_->send(end, kClientThread, kGet);
+    server_side ? story_->send(end, kServerThread, kEvents)
+                : story_->recv(end, kClientThread, kEvents);
+    for (int minute = 0; minute < 7; ++minute) {
+      story_->pass_ms(60'000);
+      server_side ? story_->send(end, kServerThread, {}, 40, "tick\n\n\r\n")
+                  : story_->recv(end, kClientThread, {}, 40, "tick\n\n\r\n");
+      EXPECT_TRUE(spans().empty());
+    }
+    server_side ? story_->close(end) : story_->eof(end, kClientThread);
+    const SpanRecord span = spans_after_wait().at(0);
+    EXPECT_EQ(span.attribute("error.type"), "");
+    EXPECT_EQ(span.status_code, 0);
+    EXPECT_EQ(span.attribute("kernspan.partial"), "");
+    EXPECT_GE(span.end_time_unix_ns - span.start_time_unix_ns, 420'000'000'000u);
+  }
+}
+
+TEST_F(TracerTest, EventStreamEndsWithItsLastChunk) {
+  auto [client, server] = story_->connect_pair();
+  story_->recv(server, kServerThread, kGet);
+  story_->send(server, kServerThread,
+               "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n"
+               "Transfer-Encoding: chunked\r\n\r\n");
+  story_->pass_ms(30);
+  story_->send(server, kServerThread, {}, 40, "x\r\n0\r\n\r\n");
+  story_->recv(server, kServerThread, kGet);
+  story_->send(server, kServerThread, kOk);
+  const auto all = spans_after_wait();
+  ASSERT_EQ(all.size(), 2u);
+  EXPECT_GE(all[0].end_time_unix_ns - all[0].start_time_unix_ns, 30'000'000u);
+}
+
+TEST_F(TracerTest, ChunkedBodyThatIsCutOffIsAnErrorAllTheSame) {
+  auto [client, server] = story_->connect_pair();
+  story_->recv(server, kServerThread, kGet);
+  story_->send(server, kServerThread, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n");
+  story_->send(server, kServerThread, {}, 40, "tick\n\n\r\n");
+  story_->close(server);
+  EXPECT_EQ(spans_after_wait().at(0).attribute("error.type"), "connection_closed");
 }
 
 TEST_F(TracerTest, ResetBeforeTheResponseIsAnError) {

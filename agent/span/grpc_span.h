@@ -1,0 +1,29 @@
+// A gRPC call as an OpenTelemetry span.
+// Spec: OpenTelemetry semantic conventions, gRPC spans (version 1.26).
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "agent/conn/exchange.h"
+#include "agent/span/exchange_attributes.h"
+#include "pipeline/otlp/span_encoder.h"
+
+namespace kernspan {
+
+// "pkg.Service/Method", the exchange's own path; "grpc" where that is not known. Borrowed from the
+// exchange.
+std::string_view grpc_span_name(const Exchange& exchange);
+
+// rpc.system, and rpc.service and rpc.method as far as they are known.
+void add_grpc_method(const Exchange& exchange, ExchangeAttributes& attributes);
+
+// How many messages this end has sent and received, and their bytes, where that is known.
+void add_grpc_messages(const Exchange& exchange, ExchangeAttributes& attributes);
+
+// Not for several threads at once. The exchange is a gRPC call, has ended and is settled
+// (agent/causality/linker.h). Its resource has been begun.
+void write_grpc_span(const Exchange& exchange, ExchangeAttributes& attributes,
+                     otlp::RequestEncoder& encoder);
+
+}  // namespace kernspan
