@@ -86,7 +86,10 @@ ExchangePtr WireIndex::meet(Exchange& exchange) {
 void WireIndex::withdraw(Exchange& exchange) {
   if (!exchange.waits_on_wire) return;
   exchange.waits_on_wire = false;
-  erase(find(hash_of(exchange), exchange));
+  const std::size_t mask = slots_.size() - 1;
+  std::size_t at = hash_of(exchange) & mask;
+  while (slots_[at].exchange.get() != &exchange) at = (at + 1) & mask;
+  erase(at);
 }
 
 }  // namespace kernspan

@@ -12,6 +12,18 @@ constexpr std::size_t kResourcesMax = 4096;
 // Above this share of the pool nothing waits for confirmation any more.
 constexpr std::size_t kPressureNumerator = 1, kPressureDenominator = 2;
 
+// An exchange that has waited for its time has left the caches; the next ones are fetched while one
+// is written.
+constexpr std::size_t kPrefetchAhead = 2;
+constexpr std::size_t kCacheLineBytes = 64;
+
+void prefetch(const Exchange& exchange) {
+  const auto* bytes = reinterpret_cast<const char*>(&exchange);
+  for (std::size_t at = 0; at < sizeof exchange; at += kCacheLineBytes) {
+    __builtin_prefetch(bytes + at);
+  }
+}
+
 // Servers that are known to multiplex on each thread, whatever is seen of them.
 bool is_event_loop_program(const process::ProcessInfo& info) {
   return info.runtime == process::Runtime::kNodejs || info.executable_name == "nginx" ||
@@ -171,6 +183,7 @@ void Tracer::flush(std::uint64_t now_ns, std::int64_t wall_offset_ns,
   while (!waiting_.empty() && (waiting_.front().due_ns <= now_ns || pressed)) {
     Waiting entry = std::move(waiting_.front());
     waiting_.pop_front();
+    if (waiting_.size() > kPrefetchAhead) prefetch(*waiting_[kPrefetchAhead].exchange);
     if (!pressed && now_ns < entry.until_ns && Linker::awaits_confirmation(*entry.exchange)) {
       entry.due_ns = std::max(now_ns + settings_.join_wait_ns,
                               waiting_.empty() ? std::uint64_t{0} : waiting_.back().due_ns);
