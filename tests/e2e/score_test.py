@@ -188,7 +188,7 @@ class OtlpLinesTest(unittest.TestCase):
             path.write_text(json.dumps(self.LINE) + "\n" + json.dumps(self.LINE)[:50], encoding="utf-8")
             spans = read_spans(path)
         self.assertEqual(len(spans), 1)
-        self.assertEqual(spans[0]._replace(evidence=""), Span(
+        self.assertEqual(spans[0]._replace(evidence="", attributes={}), Span(
             "ab", "01", "02", CLIENT, "shop", 7, None, "/price/7", 200, "", None, None, 5, 9))
 
     def test_growing_file(self):

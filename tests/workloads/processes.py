@@ -22,6 +22,12 @@ def free_port():
         return probe.getsockname()[1]
 
 
+def listens(port):
+    """Whether somebody accepts connections on a TCP port of 127.0.0.1."""
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
 def start_time(pid):
     """When a process started, in clock ticks: with the pid, its identity. None when it is gone."""
     try:
