@@ -2,14 +2,30 @@
 
     check_spans.py FILE REQUESTS
 
-Each request /item/N is: curl CLIENT -> nginx SERVER -> nginx CLIENT -> Python SERVER.
+There are REQUESTS requests of each kind, /KIND/0, /KIND/1 and so on; see KINDS.
 """
 
 import json
 import sys
+import urllib.parse
 
 SERVER, CLIENT = 2, 3
-CHAIN = [("curl", CLIENT), ("nginx", SERVER), ("nginx", CLIENT), ("upstream", SERVER)]
+
+
+def hops(client, version):
+    """What a request to nginx becomes in that version of HTTP: spans, each the next one's parent."""
+    return [(client, CLIENT, version), ("nginx", SERVER, version)]
+
+
+# What nginx asks of the Python server.
+UPSTREAM = [("nginx", CLIENT, "1.0"), ("upstream", SERVER, "1.0")]
+# The kinds of requests: the spans of one, and whether all come over one connection.
+KINDS = {
+    "item": (hops("curl", "1.1") + UPSTREAM, False),
+    "http2": (hops("curl", "2") + UPSTREAM, False),
+    "sequence": (hops("h2load", "2") + UPSTREAM, True),
+    "streams": (hops("h2load", "2"), True),
+}
 
 
 def attributes(holder):
@@ -26,15 +42,21 @@ def read_spans(path):
                         yield service, span
 
 
-def fault_of(chain):
+def path_of(span):
+    values = attributes(span)
+    return values.get("url.path") or urllib.parse.urlsplit(values.get("url.full", "")).path
+
+
+def fault_of(chain, expected):
     """What is wrong with the spans of one request, or None."""
-    if len(chain) != len(CHAIN):
-        return f"{len(chain)} spans instead of {len(CHAIN)}"
+    if len(chain) != len(expected):
+        return f"{len(chain)} spans instead of {len(expected)}"
     found = {}
     for service, span in chain:
-        found[service, int(span["kind"])] = span
+        version = attributes(span).get("network.protocol.version", "")
+        found[service, int(span["kind"]), version] = span
     parent = None
-    for hop in CHAIN:
+    for hop in expected:
         span = found.get(hop)
         if span is None:
             return f"no span {hop}; there are {sorted(found)}"
@@ -52,24 +74,39 @@ def fault_of(chain):
     return None
 
 
+def connections_of(chains):
+    """How many connections the requests came to nginx over."""
+    return len({attributes(span).get("network.peer.port")
+                for chain in chains for service, span in chain
+                if (service, int(span["kind"])) == ("nginx", SERVER)})
+
+
 def main():
     path, requests = sys.argv[1], int(sys.argv[2])
     by_path = {}
     for service, span in read_spans(path):
-        by_path.setdefault(attributes(span).get("url.path")
-                           or attributes(span).get("url.full", "").rpartition("127.0.0.1:8080")[2]
-                           .rpartition("127.0.0.1:8081")[2], []).append((service, span))
-    wrong = 0
-    for number in range(requests):
-        fault = fault_of(by_path.pop(f"/item/{number}", []))
-        if fault:
-            print(f"/item/{number}: {fault}")
-            wrong += 1
+        by_path.setdefault(path_of(span), []).append((service, span))
+    faults = 0
+    totals = []
+    for kind, (expected, is_one_connection) in KINDS.items():
+        chains = [by_path.pop(f"/{kind}/{number}", []) for number in range(requests)]
+        wrong = 0
+        for number, chain in enumerate(chains):
+            fault = fault_of(chain, expected)
+            if fault:
+                print(f"/{kind}/{number}: {fault}")
+                wrong += 1
+        connections = 1 if is_one_connection else requests
+        if not wrong and connections_of(chains) != connections:
+            print(f"/{kind}: {connections_of(chains)} connections instead of {connections}")
+            faults += 1
+        faults += wrong
+        totals.append(f"{kind} {requests - wrong}/{requests}")
     for path, chain in by_path.items():
         print(f"{len(chain)} spans of {path!r}, which nobody asked for")
-        wrong += 1
-    print(f"{requests - wrong}/{requests} traces complete")
-    return 1 if wrong else 0
+        faults += 1
+    print(f"traces complete: {', '.join(totals)}")
+    return 1 if faults else 0
 
 
 if __name__ == "__main__":
