@@ -5,6 +5,8 @@
 #ifndef KERNSPAN_BPF_HTTP2_BPF_H
 #define KERNSPAN_BPF_HTTP2_BPF_H
 
+#include "bpf/http2_search.h"
+#include "bpf/http2_walk.h"
 #include "bpf/user_buffer.bpf.h"
 
 enum {

@@ -9,7 +9,8 @@
 
 #include "bpf/abi/counters.h"
 #include "bpf/abi/events.h"
-#include "bpf/http2_walk.h"
+#include "bpf/http2_state.h"
+#include "bpf/http2_transfer.h"
 #include "bpf/message_state.h"
 
 enum {

@@ -12,6 +12,7 @@
 #include <string_view>
 #include <vector>
 
+#include "bpf/http2_search.h"
 #include "bpf/http2_walk.h"
 
 namespace kernspan::bpf_test {
