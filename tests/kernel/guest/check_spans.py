@@ -1,8 +1,8 @@
 """Checks that every request of the guest's traffic is one linked trace in the file exporter's output.
 
-    check_spans.py FILE REQUESTS
+    check_spans.py FILE KIND=COUNT...
 
-There are REQUESTS requests of each kind, /KIND/0, /KIND/1 and so on; see KINDS.
+There are COUNT requests of a kind: /KIND/0, /KIND/1 and so on; see KINDS.
 """
 
 import json
@@ -82,13 +82,15 @@ def connections_of(chains):
 
 
 def main():
-    path, requests = sys.argv[1], int(sys.argv[2])
+    path = sys.argv[1]
     by_path = {}
     for service, span in read_spans(path):
         by_path.setdefault(path_of(span), []).append((service, span))
     faults = 0
     totals = []
-    for kind, (expected, is_one_connection) in KINDS.items():
+    for kind, count in (argument.split("=") for argument in sys.argv[2:]):
+        requests = int(count)
+        expected, is_one_connection = KINDS[kind]
         chains = [by_path.pop(f"/{kind}/{number}", []) for number in range(requests)]
         wrong = 0
         for number, chain in enumerate(chains):
