@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "agent/protocol/http1/message_parser.h"
+#include "tests/fuzz/input.h"
 #include "tests/unit/agent/protocol/http1/event_log.h"
 
 namespace kernspan::http1 {
@@ -73,24 +74,6 @@ class OrderCheck final : public MessageSink {
   std::optional<std::uint64_t> length_;
 };
 
-class Input {
- public:
-  explicit Input(std::string_view bytes) : bytes_(bytes) {}
-  bool empty() const { return bytes_.empty(); }
-  std::uint8_t take_byte() {
-    const std::string_view byte = take(1);
-    return byte.empty() ? std::uint8_t{0} : static_cast<std::uint8_t>(byte[0]);
-  }
-  std::string_view take(std::size_t size) {
-    const std::string_view taken = bytes_.substr(0, size);
-    bytes_.remove_prefix(taken.size());
-    return taken;
-  }
-
- private:
-  std::string_view bytes_;
-};
-
 struct Control {
   explicit Control(std::uint8_t byte)
       : kind((byte & 1) != 0 ? MessageKind::kResponse : MessageKind::kRequest),
@@ -111,7 +94,7 @@ ParseOutcome feed_copy(MessageParser& parser, std::string_view bytes, MessageSin
   return parser.feed({copy.data(), copy.size()}, sink);
 }
 
-void operate(const Control& control, Input input) {
+void operate(const Control& control, FuzzInput input) {
   MessageParser parser(control.kind, control.limits);
   OrderCheck sink(control.kind, control.limits, control.rule);
   while (!input.empty()) {
@@ -141,7 +124,7 @@ void operate(const Control& control, Input input) {
   }
 }
 
-void split(const Control& control, Input input) {
+void split(const Control& control, FuzzInput input) {
   std::vector<std::size_t> sizes;
   const std::size_t count = input.take_byte() % 16;
   for (std::size_t i = 0; i < count; ++i) sizes.push_back(input.take_byte() + 1U);
@@ -154,7 +137,7 @@ void split(const Control& control, Input input) {
 
   MessageParser split_parser(control.kind, control.limits);
   EventLog pieces({control.rule});
-  Input left(stream);
+  FuzzInput left(stream);
   for (std::size_t i = 0; !left.empty(); ++i) {
     feed_copy(split_parser, left.take(sizes[i % sizes.size()]), pieces);
   }
@@ -166,7 +149,7 @@ void split(const Control& control, Input input) {
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   using namespace kernspan::http1;
-  Input input({reinterpret_cast<const char*>(data), size});
+  kernspan::FuzzInput input({reinterpret_cast<const char*>(data), size});
   const Control control(input.take_byte());
   control.operates ? operate(control, input) : split(control, input);
   return 0;

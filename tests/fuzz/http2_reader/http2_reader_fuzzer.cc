@@ -14,6 +14,7 @@
 
 #include "agent/protocol/http2/direction_reader.h"
 #include "agent/protocol/http2/frame.h"
+#include "tests/fuzz/input.h"
 #include "tests/unit/agent/protocol/http2/item_writer.h"
 #include "tests/unit/agent/protocol/http2/wire.h"
 
@@ -76,24 +77,6 @@ class PromiseCheck final : public DirectionSink {
   volatile unsigned total_ = 0;
 };
 
-class Input {
- public:
-  explicit Input(std::string_view bytes) : bytes_(bytes) {}
-  bool empty() const { return bytes_.empty(); }
-  std::uint8_t take_byte() {
-    const std::string_view byte = take(1);
-    return byte.empty() ? std::uint8_t{0} : static_cast<std::uint8_t>(byte[0]);
-  }
-  std::string_view take(std::size_t size) {
-    const std::string_view taken = bytes_.substr(0, size);
-    bytes_.remove_prefix(taken.size());
-    return taken;
-  }
-
- private:
-  std::string_view bytes_;
-};
-
 // The frame in one item, or in two.
 std::string frame_items(const std::string& frame, std::size_t split) {
   const std::size_t first = kFrameHeaderBytes + split;
@@ -102,7 +85,7 @@ std::string frame_items(const std::string& frame, std::size_t split) {
          item(KS_HTTP2_PAYLOAD, frame.substr(first), static_cast<int>(first));
 }
 
-std::string next_frame(Input& input, unsigned argument) {
+std::string next_frame(FuzzInput& input, unsigned argument) {
   constexpr FrameType kTypes[] = {FrameType::kHeaders,     FrameType::kContinuation,
                                   FrameType::kPushPromise, FrameType::kRstStream,
                                   FrameType::kGoaway,      FrameType::kSettings};
@@ -113,7 +96,7 @@ std::string next_frame(Input& input, unsigned argument) {
   return frame_items(frame_bytes(type, flags, stream, input.take(input.take_byte())), split);
 }
 
-std::string next_items(Input& input, unsigned operation, unsigned argument) {
+std::string next_items(FuzzInput& input, unsigned operation, unsigned argument) {
   switch (operation) {
     case 0:
     case 1:
@@ -140,7 +123,7 @@ void feed_copy(DirectionReader& reader, std::uint32_t ordinal, const std::string
   reader.feed(ordinal, {copy.data(), copy.size()}, sink);
 }
 
-void operate(DirectionLimits limits, Input input) {
+void operate(DirectionLimits limits, FuzzInput input) {
   DirectionReader reader(limits);
   PromiseCheck sink(limits);
   std::uint32_t ordinal = 0;
@@ -249,7 +232,7 @@ struct Contender {
   std::uint32_t ordinal = 0;
 };
 
-void compare(std::uint8_t control, Input input) {
+void compare(std::uint8_t control, FuzzInput input) {
   const std::size_t joins_at = control >> 2 & 7;
   Reference reference;
   Contender exact(start_item(), true, {});
@@ -270,7 +253,7 @@ void compare(std::uint8_t control, Input input) {
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   using namespace kernspan::http2;
-  Input input({reinterpret_cast<const char*>(data), size});
+  kernspan::FuzzInput input({reinterpret_cast<const char*>(data), size});
   const std::uint8_t control = input.take_byte();
   if ((control & 1) != 0) {
     compare(control, input);

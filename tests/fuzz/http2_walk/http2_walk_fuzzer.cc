@@ -10,6 +10,7 @@
 #include <string_view>
 #include <vector>
 
+#include "tests/fuzz/input.h"
 #include "tests/unit/bpf/http2_conversation.h"
 #include "tests/unit/bpf/http2_walker.h"
 
@@ -19,38 +20,20 @@ namespace {
 // More would meet the limit of steps in one transfer, which pieces do not.
 constexpr std::size_t kStreamBytesMax = 4096;
 
-class Input {
- public:
-  explicit Input(std::string_view bytes) : left_(bytes) {}
-  bool empty() const { return left_.empty(); }
-  std::uint8_t byte() {
-    const std::string_view taken = take(1);
-    return taken.empty() ? std::uint8_t{0} : static_cast<std::uint8_t>(taken[0]);
-  }
-  std::string_view take(std::size_t count) {
-    const std::string_view taken = left_.substr(0, count);
-    left_.remove_prefix(taken.size());
-    return taken;
-  }
-
- private:
-  std::string_view left_;
-};
-
 std::string beginning() {
   return std::string(kPreface) + frame_header(0, KS_HTTP2_TYPE_SETTINGS, 0, 0);
 }
 
-void split(Input input) {
-  std::vector<std::size_t> sizes(1 + input.byte() % 16);
-  for (std::size_t& size : sizes) size = 1 + input.byte();
+void split(FuzzInput input) {
+  std::vector<std::size_t> sizes(1 + input.take_byte() % 16);
+  for (std::size_t& size : sizes) size = 1 + input.take_byte();
   const std::string_view stream = input.take(kStreamBytesMax);
 
   Walker whole;
   whole.feed(KS_RECV, beginning() + std::string(stream));
   Walker pieces;
   pieces.feed(KS_RECV, beginning());
-  Input rest(stream);
+  FuzzInput rest(stream);
   for (std::size_t i = 0; !rest.empty(); ++i) {
     pieces.feed(KS_RECV, rest.take(sizes[i % sizes.size()]));
   }
@@ -61,12 +44,12 @@ void split(Input input) {
   }
 }
 
-void operate(Input input, bool is_from_first) {
+void operate(FuzzInput input, bool is_from_first) {
   Walker walker(is_from_first);
   std::size_t bytes = 0, transfers = 0;
   if (is_from_first) walker.feed(KS_SEND, beginning());
   while (!input.empty()) {
-    const std::uint8_t operation = input.byte();
+    const std::uint8_t operation = input.take_byte();
     const auto direction = static_cast<ks_direction>(operation & 1);
     const std::size_t size = operation >> 3;
     Transfer transfer{.bytes = input.take(size * size)};
@@ -74,8 +57,8 @@ void operate(Input input, bool is_from_first) {
       case 0:
         break;
       case 1:
-        transfer.readable = input.byte();
-        transfer.period = input.byte();
+        transfer.readable = input.take_byte();
+        transfer.period = input.take_byte();
         break;
       case 2:
         transfer.has_buffer = false;
@@ -99,8 +82,8 @@ void operate(Input input, bool is_from_first) {
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   using namespace kernspan::bpf_test;
-  Input input({reinterpret_cast<const char*>(data), size});
-  const std::uint8_t control = input.byte();
+  kernspan::FuzzInput input({reinterpret_cast<const char*>(data), size});
+  const std::uint8_t control = input.take_byte();
   if ((control & 1) != 0) {
     split(input);
   } else {
