@@ -42,7 +42,7 @@ void log_probes(const probes::ProbeReport& report) {
 
 }  // namespace
 
-EbpfReceiver::EbpfReceiver(EbpfConfig config, const ComponentContext& context, TracesConsumer& next)
+EbpfReceiver::EbpfReceiver(EbpfConfig config, const ComponentContext& context, Consumer& next)
     : config_(std::move(config)), clock_(context.clock), next_(next), telemetry_(context) {}
 
 EbpfReceiver::~EbpfReceiver() {
@@ -51,7 +51,7 @@ EbpfReceiver::~EbpfReceiver() {
 
 Result<std::unique_ptr<Receiver>> EbpfReceiver::create(const ConfigNode& node,
                                                        const ComponentContext& context,
-                                                       TracesConsumer& next) {
+                                                       Consumer& next) {
   Result<EbpfConfig> config = EbpfConfig::read(node, context.warnings, context.path);
   if (!config) return std::unexpected(config.error());
   return std::unique_ptr<Receiver>(new EbpfReceiver(std::move(*config), context, next));
@@ -122,7 +122,7 @@ std::size_t EbpfReceiver::turn() {
 }
 
 void EbpfReceiver::pass_on(otlp::Batch batch) {
-  const std::size_t spans = batch.span_count();
+  const std::size_t spans = batch.item_count();
   if (held_.empty()) {
     const Status taken = next_.consume(batch.clone());
     if (taken) return telemetry_.accepted(spans);
@@ -141,7 +141,7 @@ void EbpfReceiver::pass_on(otlp::Batch batch) {
 
 void EbpfReceiver::retry_held() {
   while (!held_.empty()) {
-    const std::size_t spans = held_.front().span_count();
+    const std::size_t spans = held_.front().item_count();
     const Status taken = next_.consume(held_.front().clone());
     if (!taken && taken.error().kind == ErrorKind::kRetryable) return telemetry_.refused(spans);
     held_bytes_ -= held_.front().byte_count();
@@ -164,13 +164,13 @@ void EbpfReceiver::stop(std::chrono::steady_clock::time_point) {
   }
   tracer_->finish(clock_.monotonic_ns(), encoder_);
   turn();
-  for (const otlp::Batch& batch : held_) telemetry_.dropped(batch.span_count());
+  for (const otlp::Batch& batch : held_) telemetry_.dropped(batch.item_count());
   held_.clear();
   held_bytes_ = 0;
 }
 
 ReceiverFactory ebpf_receiver_factory() {
-  return {.type = "ebpf", .deprecated_names = {}, .create = EbpfReceiver::create};
+  return {.type = "ebpf", .create = EbpfReceiver::create};
 }
 
 }  // namespace kernspan

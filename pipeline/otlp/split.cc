@@ -103,7 +103,7 @@ class Splitter {
 
 std::vector<Batch> split(Batch batch, std::size_t max_spans) {
   std::vector<Batch> pieces;
-  if (batch.span_count() <= max_spans) {
+  if (batch.item_count() <= max_spans) {
     pieces.push_back(std::move(batch));
     return pieces;
   }

@@ -1,5 +1,6 @@
 #include "pipeline/service/pipeline_components.h"
 
+#include "pipeline/connectors/forward/forward_connector.h"
 #include "pipeline/exporters/debug/debug_exporter.h"
 #include "pipeline/exporters/file/file_exporter.h"
 #include "pipeline/exporters/otlp/otlp_exporter.h"
@@ -16,6 +17,7 @@ Registry pipeline_components() {
       .processors = {batch_processor_factory()},
       .exporters = {debug_exporter_factory(), file_exporter_factory(), otlp_exporter_factory(),
                     otlp_grpc_exporter_factory()},
+      .connectors = {forward_connector_factory()},
       .extensions = {health_check_extension_factory()},
   };
 }

@@ -9,10 +9,11 @@
 #include "pipeline/base/log.h"
 #include "pipeline/component/config_node.h"
 #include "pipeline/component/registry.h"
+#include "pipeline/otlp/signal.h"
 
 namespace kernspan {
 
-// One entry of `receivers`, `processors`, `exporters` or `extensions`.
+// One entry of `receivers`, `processors`, `exporters`, `connectors` or `extensions`.
 struct ComponentSettings {
   std::string id;  // "otlp/backup"
   std::string type;
@@ -28,10 +29,13 @@ struct ComponentReference {
 
 struct PipelineSettings {
   std::string id;  // "traces/local"
+  otlp::Signal signal = otlp::Signal::kTraces;
   ConfigPosition position;
   std::vector<ComponentReference> receivers;
   std::vector<ComponentReference> processors;
   std::vector<ComponentReference> exporters;
+  std::vector<ComponentReference> connectors_in;   // what its list of receivers names
+  std::vector<ComponentReference> connectors_out;  // what its list of exporters names
 };
 
 // Where /metrics is served, and how.
@@ -47,6 +51,7 @@ struct ServiceSettings {
   std::vector<ComponentSettings> receivers;
   std::vector<ComponentSettings> processors;
   std::vector<ComponentSettings> exporters;
+  std::vector<ComponentSettings> connectors;
   std::vector<ComponentSettings> extensions;
   std::vector<PipelineSettings> pipelines;
   std::vector<ComponentReference> used_extensions;  // in their order of start

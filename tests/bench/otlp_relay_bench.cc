@@ -136,6 +136,8 @@ struct Stage {
     return {.id = id,
             .path = id,
             .pipeline = "traces",
+            .signals = kTracesOnly,
+            .extensions = extensions,
             .metrics = metrics,
             .ledger = ledger,
             .books = books,
@@ -143,6 +145,7 @@ struct Stage {
             .warnings = warnings};
   }
   std::string id;
+  Extensions extensions;
   Metrics metrics;
   Ledger ledger;
   StageBooks& books = ledger.add_stage("bench");
@@ -150,10 +153,10 @@ struct Stage {
   ConfigWarnings warnings;
 };
 
-class Counting final : public TracesConsumer {
+class Counting final : public Consumer {
  public:
   Status consume(otlp::Batch batch) override {
-    spans += batch.span_count();
+    spans += batch.item_count();
     return {};
   }
   std::atomic<std::uint64_t> spans{0};
@@ -332,8 +335,8 @@ void measure_relay(const char* compression, std::chrono::seconds duration) {
 int main(int argc, char** argv) {
   const std::chrono::seconds duration{argc > 1 ? std::atoi(argv[1]) : 5};
   const kernspan::otlp::Batch sample = kernspan::sample_request();
-  fmt::print("{} bytes per span, {} spans per request\n", sample.byte_count() / sample.span_count(),
-             sample.span_count());
+  fmt::print("{} bytes per span, {} spans per request\n", sample.byte_count() / sample.item_count(),
+             sample.item_count());
   std::fflush(stdout);  // before the forks
   kernspan::measure_relay("none", duration);
   std::fflush(stdout);

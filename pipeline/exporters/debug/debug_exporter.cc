@@ -65,7 +65,7 @@ DebugExporter::DebugExporter(const ComponentContext& context, DebugVerbosity ver
           {{"exporter", context.id}})) {}
 
 Status DebugExporter::consume(otlp::Batch batch) {
-  const std::size_t spans = batch.span_count();
+  const std::size_t spans = batch.item_count();
   sink_(fmt::format("Traces  {{\"requests\": {}, \"spans\": {}, \"bytes\": {}}}",
                     batch.slices().size(), spans, batch.byte_count()));
   if (verbosity_ != DebugVerbosity::kBasic) {
@@ -88,7 +88,7 @@ Status DebugExporter::consume(otlp::Batch batch) {
 }
 
 ExporterFactory debug_exporter_factory() {
-  return {.type = "debug", .deprecated_names = {}, .create = create};
+  return {.type = "debug", .create = create};
 }
 
 }  // namespace kernspan

@@ -127,7 +127,7 @@ void FileExporter::stop(std::chrono::steady_clock::time_point) {
 }
 
 Status FileExporter::consume(otlp::Batch batch) {
-  const std::size_t spans = batch.span_count();
+  const std::size_t spans = batch.item_count();
   if (spans == 0) return {};
   std::string line;
   const otlp::JsonOutcome outcome = otlp::append_json(batch, line);
@@ -209,7 +209,7 @@ void FileExporter::run() {
 }
 
 ExporterFactory file_exporter_factory() {
-  return {.type = "file", .deprecated_names = {}, .create = create};
+  return {.type = "file", .create = create};
 }
 
 }  // namespace kernspan

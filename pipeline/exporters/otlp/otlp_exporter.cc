@@ -21,11 +21,11 @@ Result<std::unique_ptr<Exporter>> create(const ConfigNode& node, const Component
 }  // namespace
 
 ExporterFactory otlp_exporter_factory() {
-  return {.type = "otlp", .deprecated_names = {}, .create = create};
+  return {.type = "otlp", .create = create};
 }
 
 ExporterFactory otlp_grpc_exporter_factory() {
-  return {.type = "otlp_grpc", .deprecated_names = {}, .create = create};
+  return {.type = "otlp_grpc", .create = create};
 }
 
 }  // namespace kernspan

@@ -128,14 +128,14 @@ Status QueuedSender::wait_for_room(std::unique_lock<std::mutex>& lock, const otl
   if (state_ != State::kRunning) return retryable(path_ + " is not running");
   if (!plan_.has_room_for(batch)) {
     KERNSPAN_LOG_LIMITED(kWarn, "{}: sending queue is full, refused {} spans", path_,
-                         batch.span_count());
+                         batch.item_count());
     return retryable(path_ + ": sending queue is full");
   }
   return {};
 }
 
 Status QueuedSender::consume(otlp::Batch batch) {
-  const std::size_t spans = batch.span_count();
+  const std::size_t spans = batch.item_count();
   if (spans == 0) return {};
   std::unique_lock lock(mutex_);
   if (!plan_.fits_at_all(batch)) {
@@ -213,7 +213,7 @@ void QueuedSender::on_done(Attempt* attempt, const SendOutcome& outcome) {
   if (verdict == SendPlan::Verdict::kTryAgain) {
     retries_.add();
     KERNSPAN_LOG_LIMITED(kWarn, "{}: sending {} spans failed, will try again: {}", path_,
-                         attempt->batch.span_count(), outcome.message);
+                         attempt->batch.item_count(), outcome.message);
   } else {
     end(plan_.remove(attempt), verdict, outcome);
   }
@@ -230,7 +230,7 @@ void QueuedSender::end(Attempt attempt, SendPlan::Verdict verdict, const SendOut
     drop(std::move(attempt), cancelled_ ? dropped_shutdown_ : dropped_retries_, outcome.message);
     return;
   }
-  const std::size_t spans = attempt.batch.span_count();
+  const std::size_t spans = attempt.batch.item_count();
   const std::size_t rejected = std::min(outcome.rejected_spans, spans);
   sent_spans_.add(spans);
   if (callers_wait_) {
@@ -251,7 +251,7 @@ void QueuedSender::end(Attempt attempt, SendPlan::Verdict verdict, const SendOut
 
 // A batch that somebody waits for was never taken: its caller keeps it, and counts it.
 void QueuedSender::drop(Attempt attempt, Counter& reason, const std::string& message) {
-  const std::size_t spans = attempt.batch.span_count();
+  const std::size_t spans = attempt.batch.item_count();
   send_failed_spans_.add(spans);
   if (attempt.waiter != nullptr) {
     books_.refuse(spans);

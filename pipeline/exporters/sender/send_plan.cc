@@ -17,7 +17,7 @@ SendPlan::SendPlan(const QueueSettings& queue, const RetrySettings& retry, Rando
 std::uint64_t SendPlan::size_of(const otlp::Batch& batch) const {
   switch (queue_.sizer) {
     case QueueSizer::kItems:
-      return batch.span_count();
+      return batch.item_count();
     case QueueSizer::kBytes:
       return batch.byte_count();
     case QueueSizer::kRequests:

@@ -12,7 +12,7 @@ void BatchPlan::add(otlp::Batch batch, Time now) {
 BatchPlan::Trigger BatchPlan::due(Time now) const {
   if (held_.empty()) return Trigger::kNone;
   const bool large =
-      settings_.send_batch_size != 0 && held_.span_count() >= settings_.send_batch_size;
+      settings_.send_batch_size != 0 && held_.item_count() >= settings_.send_batch_size;
   if (large) return Trigger::kSize;
   return now - first_ >= settings_.timeout ? Trigger::kTimeout : Trigger::kNone;
 }

@@ -30,7 +30,7 @@ class BatchPlan {
 
   // All that is held, merged.
   otlp::Batch take();
-  std::size_t span_count() const { return held_.span_count(); }
+  std::size_t item_count() const { return held_.item_count(); }
 
  private:
   const BatchSettings settings_;

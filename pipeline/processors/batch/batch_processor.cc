@@ -32,7 +32,7 @@ std::size_t max_held_spans(const BatchSettings& settings) {
 }
 
 Result<std::unique_ptr<Processor>> create(const ConfigNode& node, const ComponentContext& context,
-                                          TracesConsumer& next) {
+                                          Consumer& next) {
   constexpr std::size_t kMaxBatchSize = 100'000'000;
   BatchSettings settings;
   ConfigReader reader(node, context.warnings, context.path);
@@ -60,7 +60,7 @@ Counter& counter(const ComponentContext& context, std::string_view name, std::st
 }  // namespace
 
 BatchProcessor::BatchProcessor(const ComponentContext& context, const BatchSettings& settings,
-                               TracesConsumer& next)
+                               Consumer& next)
     : path_(context.path),
       settings_(settings),
       max_held_spans_(max_held_spans(settings)),
@@ -116,7 +116,7 @@ void BatchProcessor::stop(SteadyClock::time_point deadline) {
 }
 
 Status BatchProcessor::consume(otlp::Batch batch) {
-  const std::size_t spans = batch.span_count();
+  const std::size_t spans = batch.item_count();
   if (spans == 0) return {};
   const std::scoped_lock lock(mutex_);
   if (state_ != State::kRunning) {
@@ -133,12 +133,12 @@ Status BatchProcessor::consume(otlp::Batch batch) {
   held_spans_ += spans;
   // What is collected goes first where the two together would have to be cut: cutting copies every byte.
   const std::size_t max = settings_.send_batch_max_size;
-  if (max != 0 && plan_.span_count() != 0 && plan_.span_count() + spans > max) {
+  if (max != 0 && plan_.item_count() != 0 && plan_.item_count() + spans > max) {
     size_triggers_.add();
     outgoing_.push_back(plan_.take());
     work_.notify_one();
   }
-  const bool was_empty = plan_.span_count() == 0;
+  const bool was_empty = plan_.item_count() == 0;
   plan_.add(std::move(batch), now());
   // The thread already waits for the timeout of an older batch.
   if (was_empty || plan_.due(now()) != BatchPlan::Trigger::kNone) work_.notify_one();
@@ -184,7 +184,7 @@ void BatchProcessor::move_due_to_outgoing() {
       timeout_triggers_.add();
       break;
     case BatchPlan::Trigger::kNone:
-      if (state_ != State::kDraining || plan_.span_count() == 0) return;
+      if (state_ != State::kDraining || plan_.item_count() == 0) return;
       break;
   }
   otlp::Batch batch = plan_.take();
@@ -222,17 +222,17 @@ void BatchProcessor::offer_first(std::unique_lock<std::mutex>& lock) {
 
 void BatchProcessor::release_first() {
   const otlp::Batch& batch = outgoing_.front();
-  held_spans_ -= batch.span_count();
-  books_.release(batch.span_count());
-  books_.pass_on(batch.span_count());
+  held_spans_ -= batch.item_count();
+  books_.release(batch.item_count());
+  books_.pass_on(batch.item_count());
   sent_batches_.add();
-  sent_spans_.add(batch.span_count());
+  sent_spans_.add(batch.item_count());
   sent_bytes_.add(batch.byte_count());
   outgoing_.pop_front();
 }
 
 void BatchProcessor::drop_first(Counter& reason, const std::string& message) {
-  const std::size_t spans = outgoing_.front().span_count();
+  const std::size_t spans = outgoing_.front().item_count();
   held_spans_ -= spans;
   books_.release(spans);
   reason.add(spans);
@@ -241,7 +241,7 @@ void BatchProcessor::drop_first(Counter& reason, const std::string& message) {
 }
 
 ProcessorFactory batch_processor_factory() {
-  return {.type = "batch", .deprecated_names = {}, .create = create};
+  return {.type = "batch", .create = create};
 }
 
 }  // namespace kernspan

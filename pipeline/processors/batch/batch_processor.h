@@ -23,8 +23,7 @@ ProcessorFactory batch_processor_factory();
 // shutdown.
 class BatchProcessor final : public Processor {
  public:
-  BatchProcessor(const ComponentContext& context, const BatchSettings& settings,
-                 TracesConsumer& next);
+  BatchProcessor(const ComponentContext& context, const BatchSettings& settings, Consumer& next);
   ~BatchProcessor() override;
 
   Status start() override;
@@ -48,7 +47,7 @@ class BatchProcessor final : public Processor {
   const std::string path_;
   const BatchSettings settings_;
   const std::size_t max_held_spans_;
-  TracesConsumer& next_;
+  Consumer& next_;
   const Clock& clock_;
 
   StageBooks& books_;

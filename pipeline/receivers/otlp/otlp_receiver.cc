@@ -59,7 +59,7 @@ grpc::Status to_grpc(const Error& error) {
 
 class OtlpReceiver::Server {
  public:
-  Server(const std::string& path, const GrpcServerSettings& settings, TracesConsumer& next,
+  Server(const std::string& path, const GrpcServerSettings& settings, Consumer& next,
          const Books& books)
       : path_(path), settings_(settings), next_(next), books_(books) {}
 
@@ -89,7 +89,7 @@ class OtlpReceiver::Server {
 
   const std::string& path_;
   const GrpcServerSettings& settings_;
-  TracesConsumer& next_;
+  Consumer& next_;
   const Books& books_;
   int port_ = 0;
 
@@ -238,7 +238,7 @@ grpc::Status OtlpReceiver::Server::take(const grpc::ByteBuffer& message) {
     KERNSPAN_LOG_LIMITED(kWarn, "{}: refused a request: {}", path_, batch.error().message);
     return {grpc::StatusCode::INVALID_ARGUMENT, batch.error().message};
   }
-  const std::size_t spans = batch->span_count();
+  const std::size_t spans = batch->item_count();
   if (spans == 0) return grpc::Status::OK;
   if (const Status taken = next_.consume(std::move(*batch)); !taken) {
     books_.refused_spans.add(spans);
@@ -268,7 +268,7 @@ Counter& request_counter(const ComponentContext& context, const char* reason) {
 }  // namespace
 
 OtlpReceiver::OtlpReceiver(const ComponentContext& context, GrpcServerSettings settings,
-                           TracesConsumer& next)
+                           Consumer& next)
     : path_(context.path),
       settings_(std::move(settings)),
       next_(next),
@@ -304,12 +304,12 @@ int OtlpReceiver::port() const {
 
 ReceiverFactory otlp_receiver_factory() {
   const auto create = [](const ConfigNode& node, const ComponentContext& context,
-                         TracesConsumer& next) -> Result<std::unique_ptr<Receiver>> {
+                         Consumer& next) -> Result<std::unique_ptr<Receiver>> {
     auto settings = read_otlp_receiver_settings(node, context.path, context.warnings);
     if (!settings) return std::unexpected(settings.error());
     return std::make_unique<OtlpReceiver>(context, std::move(*settings), next);
   };
-  return {.type = "otlp", .deprecated_names = {}, .create = create};
+  return {.type = "otlp", .create = create};
 }
 
 }  // namespace kernspan

@@ -15,7 +15,7 @@ ReceiverFactory otlp_receiver_factory();
 // worth another try, else INTERNAL; other services UNIMPLEMENTED.
 class OtlpReceiver final : public Receiver {
  public:
-  OtlpReceiver(const ComponentContext& context, GrpcServerSettings settings, TracesConsumer& next);
+  OtlpReceiver(const ComponentContext& context, GrpcServerSettings settings, Consumer& next);
   ~OtlpReceiver() override;
 
   Status start() override;
@@ -41,7 +41,7 @@ class OtlpReceiver final : public Receiver {
 
   const std::string path_;
   const GrpcServerSettings settings_;
-  TracesConsumer& next_;
+  Consumer& next_;
   const Books books_;
   std::unique_ptr<Server> server_;
 };

@@ -30,7 +30,7 @@ std::string joined(const Batch& batch) {
 void check_json(const Batch& batch) {
   std::string json;
   const auto outcome = kernspan::otlp::append_json(batch, json);
-  check(outcome.spans + outcome.malformed_spans == batch.span_count());
+  check(outcome.spans + outcome.malformed_spans == batch.item_count());
   check(json.find('\n') == std::string::npos);
   const auto records = kernspan::otlp::parse_json_spans(json);
   check(records.has_value());
@@ -43,11 +43,11 @@ void check_split(const Batch& batch, std::size_t max_spans) {
   for (const Batch& piece : kernspan::otlp::split(batch.clone(), max_spans)) {
     const auto again = Batch::from_wire(joined(piece));
     check(again.has_value());
-    check(again->span_count() == piece.span_count());
-    check(piece.span_count() <= max_spans);
-    spans += piece.span_count();
+    check(again->item_count() == piece.item_count());
+    check(piece.item_count() <= max_spans);
+    spans += piece.item_count();
   }
-  check(spans == batch.span_count());
+  check(spans == batch.item_count());
 }
 
 }  // namespace

@@ -29,7 +29,7 @@ class FakePeer final : public Transport {
 
   void send(const otlp::Batch& batch, std::chrono::nanoseconds, Done done) override {
     std::unique_lock lock(mutex_);
-    sent_.push_back(batch.span_count());
+    sent_.push_back(batch.item_count());
     if (!automatic_.empty()) {
       const SendOutcome outcome = automatic_.front();
       if (automatic_.size() > 1) automatic_.pop_front();

@@ -28,14 +28,14 @@ TEST(SendPlan, SendsInOrderOfArrivalUpToTheNumberOfConsumers) {
   Attempt* first = sends.take_due(0s);
   Attempt* second = sends.take_due(0s);
   ASSERT_TRUE(first != nullptr && second != nullptr);
-  EXPECT_EQ(first->batch.span_count(), 1U);
-  EXPECT_EQ(second->batch.span_count(), 2U);
+  EXPECT_EQ(first->batch.item_count(), 1U);
+  EXPECT_EQ(second->batch.item_count(), 2U);
   EXPECT_EQ(sends.take_due(0s), nullptr);
   EXPECT_EQ(sends.in_flight(), 2U);
 
   EXPECT_EQ(sends.finish(first, kSent, 1s), Verdict::kSent);
-  EXPECT_EQ(sends.remove(first).batch.span_count(), 1U);
-  EXPECT_EQ(sends.take_due(1s)->batch.span_count(), 3U);
+  EXPECT_EQ(sends.remove(first).batch.item_count(), 1U);
+  EXPECT_EQ(sends.take_due(1s)->batch.item_count(), 3U);
 }
 
 TEST(SendPlan, ABatchThatBacksOffKeepsItsConsumer) {

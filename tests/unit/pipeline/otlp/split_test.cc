@@ -59,7 +59,7 @@ ReferenceRequest mixed_request() {
 TEST(Split, ASmallBatchComesBackAsItIs) {
   const auto pieces = split(batch_of(reference_request(5)), 5);
   ASSERT_EQ(pieces.size(), 1U);
-  EXPECT_EQ(pieces[0].span_count(), 5U);
+  EXPECT_EQ(pieces[0].item_count(), 5U);
 }
 
 TEST(Split, EverySizeKeepsEverySpanWithItsContext) {
@@ -70,7 +70,7 @@ TEST(Split, EverySizeKeepsEverySpanWithItsContext) {
   for (std::size_t max = 1; max <= 13; ++max) {
     const auto pieces = split(batch_of(mixed_request()), max);
     EXPECT_EQ(pieces.size(), (12 + max - 1) / max) << max;
-    for (const Batch& piece : pieces) EXPECT_LE(piece.span_count(), max);
+    for (const Batch& piece : pieces) EXPECT_LE(piece.item_count(), max);
     EXPECT_EQ(spans_with_context(pieces), expected) << max;
   }
 }
@@ -80,7 +80,7 @@ TEST(Split, CutsAcrossSlices) {
   batch.append(batch_of(reference_request(3, "b")));
   const auto pieces = split(std::move(batch), 4);
   ASSERT_EQ(pieces.size(), 2U);
-  EXPECT_EQ(pieces[0].span_count(), 4U);
+  EXPECT_EQ(pieces[0].item_count(), 4U);
   EXPECT_EQ(parsed(pieces[0]).resource_spans_size(), 2);
 }
 

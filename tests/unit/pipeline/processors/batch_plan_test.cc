@@ -39,7 +39,7 @@ TEST(BatchPlan, TakeMergesAndStartsOver) {
   BatchPlan plan({.timeout = 200ms});
   plan.add(batch(2), 0s);
   plan.add(batch(3), 0s);
-  EXPECT_EQ(plan.take().span_count(), 5U);
+  EXPECT_EQ(plan.take().item_count(), 5U);
   EXPECT_EQ(plan.next_due(), std::nullopt);
   plan.add(batch(1), 5s);
   EXPECT_EQ(plan.next_due(), 5200ms);

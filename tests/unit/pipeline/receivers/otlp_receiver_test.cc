@@ -136,7 +136,7 @@ TEST(OtlpReceiver, StopRefusesNewCallsAndIsIdempotent) {
 
 // The call that the pipeline is just taking ends well; what comes after it is refused.
 TEST(OtlpReceiver, StopWaitsForTheCallInProgress) {
-  class SlowConsumer final : public TracesConsumer {
+  class SlowConsumer final : public Consumer {
    public:
     Status consume(otlp::Batch) override {
       entered.set_value();
