@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "tools/kernspan/command.h"
+#include "tools/kernspan/doctor/doctor.h"
 #include "tools/kernspan/traces/traces.h"
 #include "tools/kernspan/validate/validate.h"
 
@@ -13,6 +14,7 @@ namespace {
 
 // Adding a sub-command: its folder, and a row here.
 constexpr std::array kCommands = {
+    Command{"doctor", "Say what configurations will lose, leak or outgrow", declare_doctor},
     Command{"traces", "Show traces as waterfalls in the terminal", declare_traces},
     Command{"validate", "Check configuration files without starting anything", declare_validate},
 };

@@ -21,11 +21,7 @@ Result<std::unique_ptr<Exporter>> create(const ConfigNode& node, const Component
 }  // namespace
 
 ExporterFactory otlp_exporter_factory() {
-  return {.type = "otlp", .create = create};
-}
-
-ExporterFactory otlp_grpc_exporter_factory() {
-  return {.type = "otlp_grpc", .create = create};
+  return {.type = "otlp_grpc", .deprecated_names = {"otlp"}, .create = create};
 }
 
 }  // namespace kernspan
