@@ -33,7 +33,7 @@ void log_probes(const probes::ProbeReport& report) {
   for (const probes::GroupReport& group : report.groups) {
     if (const probes::VariantReport* chosen = group.chosen()) {
       log_info("ebpf: {}: {}", group.name, chosen->name);
-    } else {
+    } else if (!group.is_left_out) {
       log_warn("ebpf: {} ({}) could not be attached; --probe-report says why", group.name,
                group.purpose);
     }
@@ -61,6 +61,7 @@ Status EbpfReceiver::start() {
   probes::CaptureSettings settings;
   settings.ring_bytes = config_.ring_buffer_bytes;
   settings.variant = config_.capture_variant;
+  settings.grpc_go = config_.uprobes_grpc_go;
   settings.log = [](std::string_view line) { log_debug("libbpf: {}", line); };
   Result<std::unique_ptr<probes::Capture>> capture = probes::Capture::create(settings);
   if (!capture) return std::unexpected(capture.error());
@@ -77,6 +78,7 @@ Status EbpfReceiver::start() {
                                          source_->forget_process(tgid);
                                        }
                                      });
+  watch_grpc_go();
   dispatch_ = std::make_unique<RecordDispatch>(*tracer_);
   if (!config_.record_file.empty()) {
     Result<std::unique_ptr<probes::Recorder>> recorder =
@@ -86,6 +88,21 @@ Status EbpfReceiver::start() {
   }
   thread_ = std::jthread([this](std::stop_token stop) { run(stop); });
   return {};
+}
+
+void EbpfReceiver::watch_grpc_go() {
+  golang::ProbeAttacher* attacher = source_->grpc_go();
+  if (!attacher) return;
+  grpc_go_ = std::make_unique<golang::GrpcGoWatch>(
+      golang::GrpcGoWatch::Settings{}, *attacher,
+      [](std::string_view line) { log_info("ebpf: {}", line); });
+  tracer_->watch_go_processes([this](std::uint32_t tgid, bool seen) {
+    if (seen) {
+      grpc_go_->process_seen(tgid);
+    } else {
+      grpc_go_->process_gone(tgid);
+    }
+  });
 }
 
 void EbpfReceiver::run(std::stop_token stop) {
@@ -115,7 +132,9 @@ std::size_t EbpfReceiver::turn() {
                       .mispredictions = tracer_->linker().contexts().mispredictions(),
                       .connections = tracer_->connections(),
                       .exchanges_held = tracer_->held(),
-                      .process_count = processes_->size()});
+                      .process_count = processes_->size(),
+                      .grpc_go = grpc_go_ ? grpc_go_->counters() : golang::GrpcGoCounters{},
+                      .grpc_go_probed = grpc_go_ ? grpc_go_->probed() : 0});
   retry_held();
   if (!encoder_.empty()) pass_on(encoder_.take());
   return records;
@@ -159,6 +178,7 @@ void EbpfReceiver::stop(std::chrono::steady_clock::time_point) {
   thread_.request_stop();
   thread_.join();
   // What the kernel has sent by now is still read; what comes later nobody promised to trace.
+  if (grpc_go_) grpc_go_->stop();
   source_->detach();
   while (turn() > 0) {
   }
