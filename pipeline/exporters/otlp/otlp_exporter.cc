@@ -14,8 +14,8 @@ Result<std::unique_ptr<Exporter>> create(const ConfigNode& node, const Component
   auto settings = read_otlp_exporter_settings(node, context.path, context.warnings);
   if (!settings) return std::unexpected(settings.error());
   const SenderSettings sender = settings->sender;
-  return std::make_unique<QueuedSender>(context, sender,
-                                        std::make_unique<GrpcTransport>(std::move(*settings)));
+  return QueuedSender::create(context, sender,
+                              std::make_unique<GrpcTransport>(std::move(*settings)));
 }
 
 }  // namespace

@@ -15,15 +15,20 @@ SendPlan::SendPlan(const QueueSettings& queue, const RetrySettings& retry, Rando
     : queue_(queue), retry_(retry), random_(std::move(random)) {}
 
 std::uint64_t SendPlan::size_of(const otlp::Batch& batch) const {
+  return size_of(1, batch.item_count(), batch.byte_count());
+}
+
+std::uint64_t SendPlan::size_of(std::uint64_t records, std::uint64_t items,
+                                std::uint64_t bytes) const {
   switch (queue_.sizer) {
     case QueueSizer::kItems:
-      return batch.item_count();
+      return items;
     case QueueSizer::kBytes:
-      return batch.byte_count();
+      return bytes;
     case QueueSizer::kRequests:
       break;
   }
-  return 1;
+  return records;
 }
 
 bool SendPlan::has_room_for(const otlp::Batch& batch) const {
@@ -36,6 +41,12 @@ Attempt* SendPlan::add(otlp::Batch batch, SendWaiter* waiter) {
   attempt.batch = std::move(batch);
   attempt.waiter = waiter;
   return &attempt;
+}
+
+void SendPlan::add_stored(otlp::Batch batch, std::uint64_t record_id) {
+  Attempt& attempt = waiting_.emplace_back();
+  attempt.batch = std::move(batch);
+  attempt.record_id = record_id;
 }
 
 Attempt* SendPlan::take_due(Time now) {
@@ -81,6 +92,11 @@ Attempt SendPlan::remove(Attempt* attempt) {
     if (list->remove_if([&](const Attempt& other) { return &other == attempt; }) != 0) break;
   }
   return removed;
+}
+
+void SendPlan::forget_idle() {
+  waiting_.clear();
+  active_.remove_if([](const Attempt& attempt) { return !attempt.in_flight; });
 }
 
 void SendPlan::begin_drain() {

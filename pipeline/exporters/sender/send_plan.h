@@ -1,12 +1,16 @@
 // What to send next and when: the queue and the retries of one exporter, as plain state without
 // threads or clocks.
 //
+// With a queue on disk, `waiting` is filled from there when a consumer is free, and the sizes of what
+// is on disk are reserved.
+//
 //   add() --> waiting --take_due()--> in flight --finish()--> sent, failed: gone
 //                                         ^           |
 //                                         |           v retryable, and time left
 //                                         +------ backing off (keeps its place among num_consumers)
 #pragma once
 
+#include <algorithm>
 #include <chrono>
 #include <cstdint>
 #include <deque>
@@ -29,6 +33,7 @@ struct SendWaiter {
 struct Attempt {
   otlp::Batch batch;
   SendWaiter* waiter = nullptr;  // null: nobody waits
+  std::uint64_t record_id = 0;   // on disk; 0: the batch is in memory only
   Backoff backoff;
   bool tried = false;
   bool in_flight = false;
@@ -50,12 +55,22 @@ class SendPlan {
 
   // In the unit of the sizer.
   std::uint64_t size_of(const otlp::Batch& batch) const;
+  // Of several batches together.
+  std::uint64_t size_of(std::uint64_t records, std::uint64_t items, std::uint64_t bytes) const;
   std::uint64_t size() const { return size_; }  // waiting, in flight and backing off
   bool fits_at_all(const otlp::Batch& batch) const { return size_of(batch) <= queue_.queue_size; }
   bool has_room_for(const otlp::Batch& batch) const;
 
   // The caller checked that there is room. Valid until remove().
   Attempt* add(otlp::Batch batch, SendWaiter* waiter);
+
+  // For batches on disk: what they take of the queue.
+  void reserve(std::uint64_t size) { size_ += size; }
+  void release(std::uint64_t size) { size_ -= std::min(size, size_); }
+  // Adds one that was read back; its size is reserved already.
+  void add_stored(otlp::Batch batch, std::uint64_t record_id);
+  // A consumer is free, and nothing waits in memory.
+  bool wants_stored() const { return waiting_.empty() && active_.size() < queue_.num_consumers; }
 
   // The next attempt to begin now, marked as in flight; null when nothing is due or num_consumers
   // are busy. What has waited for its retry goes before what was never tried.
@@ -66,6 +81,8 @@ class SendPlan {
 
   // Takes an attempt out; not while it is in flight.
   Attempt remove(Attempt* attempt);
+  // Forgets all that are not in flight without giving back their sizes: they stay on disk.
+  void forget_idle();
 
   // From now on waits are short: what is left should go out, or fail, before the end.
   void begin_drain();

@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <string>
 
 #include "pipeline/component/config_reader.h"
 #include "pipeline/exporters/sender/retry_policy.h"
@@ -18,6 +19,8 @@ struct QueueSettings {
   QueueSizer sizer = QueueSizer::kRequests;
   bool block_on_overflow = false;
   bool wait_for_result = false;
+  std::string storage = {};  // the id of an extension; empty: the queue is in memory
+  ConfigPosition storage_position = {};
 };
 
 struct SenderSettings {

@@ -25,8 +25,8 @@ constexpr unsigned kReadsMax = 5;
 FileQueue::Instruments::Instruments(Metrics& metrics, const MetricLabels& labels)
     : commits(metrics.counter("kernspan_storage_commits",
                               "Transactions written to the file of a durable queue.", labels)),
-      appended(metrics.counter("kernspan_storage_appended_records", "Records put on disk.",
-                               labels)),
+      appended(
+          metrics.counter("kernspan_storage_appended_records", "Records put on disk.", labels)),
       removed(metrics.counter("kernspan_storage_removed_records", "Records removed from disk.",
                               labels)),
       refused(metrics.counter("kernspan_storage_refused_records",
@@ -43,8 +43,8 @@ FileQueue::Instruments::Instruments(Metrics& metrics, const MetricLabels& labels
                                     "Damaged files that were set aside.", labels)),
       compactions(metrics.counter("kernspan_storage_compactions",
                                   "Times that a file was rewritten to give disk back.", labels)),
-      file_bytes(metrics.gauge("kernspan_storage_file_size_bytes", "The size of the file.",
-                               labels)),
+      file_bytes(
+          metrics.gauge("kernspan_storage_file_size_bytes", "The size of the file.", labels)),
       records(metrics.gauge("kernspan_storage_records", "Records on disk.", labels)),
       stored_bytes(metrics.gauge("kernspan_storage_stored_bytes",
                                  "The requests on disk, without what the file adds.", labels)) {}
@@ -117,8 +117,8 @@ Status FileQueue::append(const otlp::Batch& batch) {
   const std::uint64_t largest = settings_.max_bytes - RecordFile::kReserveBytes - (1U << 20);
   if (batch.byte_count() > std::min<std::uint64_t>(kMaxRequestBytes, largest)) {
     instruments_.refused.add();
-    return permanent(fmt::format("a batch of {} bytes is too large for the storage",
-                                 batch.byte_count()));
+    return permanent(
+        fmt::format("a batch of {} bytes is too large for the storage", batch.byte_count()));
   }
   Append request{.batch = &batch};
   std::unique_lock lock(mutex_);
@@ -139,7 +139,8 @@ void FileQueue::remove(std::uint64_t id) {
 }
 
 Result<std::optional<StoredBatch>> FileQueue::next() {
-  if (seen_id_ >= committed_id_.load(std::memory_order_acquire)) return std::optional<StoredBatch>();
+  if (seen_id_ >= committed_id_.load(std::memory_order_acquire))
+    return std::optional<StoredBatch>();
   const std::shared_lock reading(file_mutex_);
   if (file_ == nullptr) return retryable(file_settings_.path + " is closed");
   std::optional<RecordKey> unreadable;
@@ -155,9 +156,8 @@ Result<std::optional<StoredBatch>> FileQueue::next() {
   if (!checked) return damaged(record.key, record.value.size());
   failed_reads_ = 0;
   seen_id_ = record.key.id;
-  StoredBatch stored{.id = record.key.id,
-                     .item_count = record.key.items,
-                     .byte_count = checked->request.size()};
+  StoredBatch stored{
+      .id = record.key.id, .item_count = record.key.items, .byte_count = checked->request.size()};
   const otlp::Signal signal = checked->signal;
   record.value.erase(0, kRecordHeaderBytes);
   stored.batch = otlp::Batch::from_encoder(std::move(record.value), stored.item_count, signal);
@@ -179,7 +179,8 @@ StoredBatch FileQueue::damaged(const RecordKey& key, std::size_t bytes) {
 }
 
 bool FileQueue::has_work() const {
-  return closing_ || !pending_.empty() || removals_.size() >= kRemovalsPerCommit;
+  const bool many_removals = removals_.size() >= kRemovalsPerCommit && !removals_stuck_;
+  return closing_ || !pending_.empty() || many_removals;
 }
 
 FileQueue::SteadyClock::time_point FileQueue::next_wake() const {
@@ -190,7 +191,8 @@ void FileQueue::run() {
   std::unique_lock lock(mutex_);
   while (true) {
     while (!has_work() && SteadyClock::now() < next_wake()) work_.wait_until(lock, next_wake());
-    const bool last_round = closing_;
+    const bool last_round =
+        closing_ && pending_.empty() && (removals_.size() <= kRemovalsPerCommit || removals_stuck_);
     if (!pending_.empty() || !removals_.empty()) {
       const Group group = take_group();
       lock.unlock();
@@ -199,7 +201,8 @@ void FileQueue::run() {
       lock.lock();
       settle(group, outcome);
     }
-    if (last_round && pending_.empty()) return;
+    // What cannot be removed now will be sent again.
+    if (last_round) return;
     if (SteadyClock::now() >= next_check_) {
       next_check_ = SteadyClock::now() + settings_.compaction.check_interval;
       const bool wanted = wants_compaction();
@@ -237,8 +240,8 @@ CommitOutcome FileQueue::commit(const Group& group) {
   std::vector<RecordToAppend> records;
   records.reserve(group.appends.size());
   for (const Append* append : group.appends) {
-    records.push_back({{append->id, static_cast<std::uint32_t>(append->batch->item_count())},
-                       append->batch});
+    records.push_back(
+        {{append->id, static_cast<std::uint32_t>(append->batch->item_count())}, append->batch});
   }
   instruments_.commits.add();
   CommitOutcome outcome = file_->commit(records, group.removals);
@@ -274,7 +277,8 @@ void FileQueue::settle(const Group& group, const CommitOutcome& outcome) {
     contents_.bytes -= std::min<std::uint64_t>(contents_.bytes, found->second);
     given_out_.erase(found);
   }
-  if (outcome.removed < group.removals.size()) {
+  removals_stuck_ = outcome.removed < group.removals.size();
+  if (removals_stuck_) {
     // Not while the disk is asked anyway: it would be asked for nothing else.
     removals_.insert(removals_.begin(),
                      group.removals.begin() + static_cast<std::ptrdiff_t>(outcome.removed),

@@ -127,11 +127,11 @@ class FileQueue final : public DurableQueue {
   std::vector<Append*> pending_;
   std::vector<std::uint64_t> removals_;
   SteadyClock::time_point removals_due_;
+  bool removals_stuck_ = false;                     // the last ones could not be written
   std::map<std::uint64_t, std::size_t> given_out_;  // bytes by id: between next() and remove()
   QueueContents contents_;
   SteadyClock::time_point next_check_;
   bool closing_ = false;
-  bool closed_ = false;
 
   std::uint64_t next_id_ = 1;  // the writer's
   std::thread writer_;

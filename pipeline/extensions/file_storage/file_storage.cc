@@ -74,12 +74,12 @@ class FileStorage final : public Extension, public StorageExtension {
     const std::string upstream_file = settings.directory + "/" + settings.name;
     for (const char* ending : {"", "_traces", "_metrics"}) {
       if (!std::filesystem::exists(upstream_file + ending)) continue;
-      log_warn("{}: {}{} is a queue of the OpenTelemetry Collector, which cannot be read here: let "
-               "the collector send what is in it",
-               path_, upstream_file, ending);
+      log_warn(
+          "{}: {}{} is a queue of the OpenTelemetry Collector, which cannot be read here: let "
+          "the collector send what is in it",
+          path_, upstream_file, ending);
     }
-    auto queue =
-        FileQueue::open(settings, metrics_, {{"storage", id_}, {"queue", settings.name}});
+    auto queue = FileQueue::open(settings, metrics_, {{"storage", id_}, {"queue", settings.name}});
     if (!queue) {
       return permanent(fmt::format("{}: {}", path_, queue.error().message));
     }
@@ -97,8 +97,8 @@ class FileStorage final : public Extension, public StorageExtension {
             path_, directory, path_, key));
       }
       if (!make_directories(directory)) {
-        return permanent(fmt::format("{}: cannot make {}: {}", path_, directory,
-                                     std::strerror(errno)));
+        return permanent(
+            fmt::format("{}: cannot make {}: {}", path_, directory, std::strerror(errno)));
       }
     }
     if (::access(directory.c_str(), W_OK | X_OK) != 0) {
@@ -124,8 +124,7 @@ class FileStorage final : public Extension, public StorageExtension {
     for (const auto& entry : std::filesystem::directory_iterator(directory, problem)) {
       if (!entry.path().string().ends_with(kUnfinishedCopy)) continue;
       if (std::filesystem::remove(entry.path(), problem)) {
-        log_info("{}: removed {}, which a compaction did not finish", path_,
-                 entry.path().string());
+        log_info("{}: removed {}, which a compaction did not finish", path_, entry.path().string());
       }
     }
   }
@@ -156,8 +155,8 @@ void read_compaction(ConfigReader& reader, storage::CompactionSettings* compacti
   if (max_transaction_size != 0) {
     reader.warning("max_transaction_size", "has no effect: a compaction is one copy of the file");
   }
-  if (compaction->on_rebound && compaction->rebound_needed_threshold_bytes <=
-                                    compaction->rebound_trigger_threshold_bytes) {
+  if (compaction->on_rebound &&
+      compaction->rebound_needed_threshold_bytes <= compaction->rebound_trigger_threshold_bytes) {
     reader.error("rebound_trigger_threshold_mib", "must be less than rebound_needed_threshold_mib");
   }
 }

@@ -49,9 +49,9 @@ struct FileMeta {
 
 struct PageNode {
   std::string_view key;
-  std::uint64_t child = 0;            // branch pages
-  std::uint64_t value_bytes = 0;      // leaf pages
-  std::uint64_t overflow_page = 0;    // 0: the value is in the page
+  std::uint64_t child = 0;          // branch pages
+  std::uint64_t value_bytes = 0;    // leaf pages
+  std::uint64_t overflow_page = 0;  // 0: the value is in the page
   std::string_view value = {};
 };
 

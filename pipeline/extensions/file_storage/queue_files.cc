@@ -64,8 +64,8 @@ class SalvageWriter {
 };
 
 std::string corrupt_path(const std::string& path) {
-  const std::string stem = fmt::format("{}.corrupt-{:%Y%m%dT%H%M%SZ}", path,
-                                       fmt::gmtime(std::time(nullptr)));
+  const std::string stem =
+      fmt::format("{}.corrupt-{:%Y%m%dT%H%M%SZ}", path, fmt::gmtime(std::time(nullptr)));
   std::string chosen = stem;
   for (int i = 2; std::filesystem::exists(chosen); ++i) chosen = fmt::format("{}-{}", stem, i);
   return chosen;
@@ -90,10 +90,9 @@ Result<SalvageReport> repair(const RecordFileSettings& settings, const std::stri
     auto file = RecordFile::open(fresh_settings);
     if (!file) return std::unexpected(file.error());
     SalvageWriter writer(**file);
-    const auto saved =
-        salvage_queue_file(settings.path, [&](const RecordKey& key, std::string_view value) {
-          return writer.add(key, value);
-        });
+    const auto saved = salvage_queue_file(
+        settings.path,
+        [&](const RecordKey& key, std::string_view value) { return writer.add(key, value); });
     if (!saved) return std::unexpected(saved.error());
     if (Status written = writer.flush(); !written) return std::unexpected(written.error());
     if (Status synced = (*file)->sync(); !synced) return std::unexpected(synced.error());

@@ -44,8 +44,7 @@ Result<QueueLock> QueueLock::acquire(const std::string& path, std::chrono::nanos
     std::this_thread::sleep_for(kRetryInterval);
   }
   const std::string pid = std::to_string(::getpid());
-  if (::ftruncate(lock.fd_, 0) != 0 ||
-      ::pwrite(lock.fd_, pid.data(), pid.size(), 0) < 0) {
+  if (::ftruncate(lock.fd_, 0) != 0 || ::pwrite(lock.fd_, pid.data(), pid.size(), 0) < 0) {
     // Only a message needs it; the disk may be full.
   }
   return lock;

@@ -176,13 +176,15 @@ bool RecordFile::allocate(std::uint64_t bytes) {
   } while (code == EINTR);
   // A file system that cannot reserve: the file is at least as long as its map.
   if (code == EOPNOTSUPP) {
-    code = bytes <= allocated_bytes_ || ::ftruncate(fd_, static_cast<off_t>(bytes)) == 0 ? 0 : errno;
+    code =
+        bytes <= allocated_bytes_ || ::ftruncate(fd_, static_cast<off_t>(bytes)) == 0 ? 0 : errno;
   }
   errno = code;
   if (code != 0) {
     struct stat status = {};
     // Of a failed attempt the file may have become longer, but not solid.
-    if (::fstat(fd_, &status) == 0 && static_cast<std::uint64_t>(status.st_size) > allocated_bytes_) {
+    if (::fstat(fd_, &status) == 0 &&
+        static_cast<std::uint64_t>(status.st_size) > allocated_bytes_) {
       static_cast<void>(::ftruncate(fd_, static_cast<off_t>(allocated_bytes_)));
     }
     return false;
@@ -238,8 +240,8 @@ CommitOutcome RecordFile::commit(std::span<const RecordToAppend> records,
     // First what gives room back, with the reserve.
     code = set_map(allocated_bytes_);
     while (code == 0 && outcome.removed < removals.size()) {
-      const auto some = removals.subspan(outcome.removed).first(
-          std::min(kRemovalsWhenFull, removals.size() - outcome.removed));
+      const auto some = removals.subspan(outcome.removed)
+                            .first(std::min(kRemovalsWhenFull, removals.size() - outcome.removed));
       std::size_t none = 0;
       code = transact({}, some, &none);
       if (code == 0) outcome.removed += some.size();
@@ -314,9 +316,10 @@ int RecordFile::remove(MDB_cursor* cursor, std::uint64_t id) {
     if (!is_overflow_header(std::span<const char, kPageHeaderBytes>(header, kPageHeaderBytes),
                             offset / page_bytes_, needed, &pages) ||
         pages != needed) {
-      log_error("{}: page {} is damaged: its record stays until the next start, which repairs the "
-                "file",
-                settings_.path, offset / page_bytes_);
+      log_error(
+          "{}: page {} is damaged: its record stays until the next start, which repairs the "
+          "file",
+          settings_.path, offset / page_bytes_);
       return 0;
     }
   }

@@ -31,10 +31,10 @@ struct RecordFileSettings {
 
 // What commit() made of its input.
 struct CommitOutcome {
-  std::size_t appended = 0;           // that many, from the first
-  std::size_t removed = 0;            // that many, from the first
+  std::size_t appended = 0;                 // that many, from the first
+  std::size_t removed = 0;                  // that many, from the first
   std::optional<std::string> problem = {};  // why not all
-  bool full = false;                  // the problem is one of room
+  bool full = false;                        // the problem is one of room
 };
 
 struct RecordToAppend {
