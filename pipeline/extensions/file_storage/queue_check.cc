@@ -1,6 +1,7 @@
 #include "pipeline/extensions/file_storage/queue_check.h"
 
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cstring>
@@ -21,6 +22,9 @@ Status check_meta(const PageFile& file, const FileMeta& meta, std::size_t index)
   if (meta.last_page < 1 || meta.last_page >= file.page_count()) {
     return permanent(fmt::format("it should have {} pages of {} bytes and has {}",
                                  meta.last_page + 1, meta.page_bytes, file.page_count()));
+  }
+  if (meta.page_bytes > static_cast<std::uint32_t>(::sysconf(_SC_PAGESIZE))) {
+    return permanent("it comes from a machine with larger pages");
   }
   // LMDB writes the next transaction into the meta whose turn it is: in the wrong order it would
   // overwrite the valid one.

@@ -165,6 +165,27 @@ std::uint64_t RecordFile::used_bytes() const {
   return (info.me_last_pgno + 1) * page_bytes_;
 }
 
+// As LMDB decides: a node may take half of a page.
+bool RecordFile::has_own_pages(const MDB_val& value) const {
+  constexpr std::size_t kNodeBytes = 8;
+  const std::size_t node_max = (((page_bytes_ - kPageHeaderBytes) / 2) & ~std::size_t{1}) - 2;
+  return kNodeBytes + kRecordKeyBytes + value.mv_size > node_max;
+}
+
+// Where in the file a value lies that LMDB found. LMDB does not say where its map begins; the first
+// value looked at tells it, by the number in its page.
+std::uint64_t RecordFile::offset_of(const MDB_val& value) {
+  const char* const data = static_cast<const char*>(value.mv_data);
+  if (map_ == nullptr) {
+    const char* page = data - kPageHeaderBytes;
+    if (!has_own_pages(value)) page = data - reinterpret_cast<std::uintptr_t>(data) % page_bytes_;
+    std::uint64_t number = 0;
+    std::memcpy(&number, page, sizeof number);
+    map_ = page - number * page_bytes_;
+  }
+  return static_cast<std::uint64_t>(data - map_);
+}
+
 bool RecordFile::is_worn() const {
   return used_bytes() + kReserveBytes / 2 > allocated_bytes_;
 }
@@ -216,6 +237,7 @@ int RecordFile::set_map(std::uint64_t bytes) {
   bytes -= bytes % page_bytes_;
   if (bytes == map_bytes_) return 0;
   const std::unique_lock alone(readers_);
+  map_ = nullptr;
   const int code = mdb_env_set_mapsize(environment_, bytes);
   if (code == 0) {
     map_bytes_ = bytes;
@@ -246,7 +268,9 @@ CommitOutcome RecordFile::commit(std::span<const RecordToAppend> records,
       code = transact({}, some, &none);
       if (code == 0) outcome.removed += some.size();
     }
+    if (code == 0 && !records.empty()) code = ripen();
     if (code == 0) code = set_map(limit);
+    fitting = records.size();
     while (code == 0 && fitting != 0 && !is_worn()) {
       const std::size_t tried = fitting;
       code = transact(records.first(tried), {}, &fitting);
@@ -262,6 +286,24 @@ CommitOutcome RecordFile::commit(std::span<const RecordToAppend> records,
   }
   if (code != 0 && !is_full(code)) outcome.problem = describe(code);
   return outcome;
+}
+
+// LMDB reuses pages only two transactions after the one that freed them. When everything is refused
+// there are no others.
+int RecordFile::ripen() {
+  for (; unripe_ > 0; --unripe_) {
+    const std::unique_lock alone(readers_);
+    Transaction transaction(environment_, 0);
+    if (transaction.code() != 0) return transaction.code();
+    const auto key_bytes = RecordKey{}.encode();
+    MDB_val key = as_value(key_bytes);
+    MDB_val value = as_value(key_bytes);
+    int code = mdb_put(transaction.get(), records_, &key, &value, 0);
+    if (code == 0) code = mdb_del(transaction.get(), records_, &key, nullptr);
+    if (code == 0) code = transaction.commit();
+    if (code != 0) return code;
+  }
+  return 0;
 }
 
 int RecordFile::transact(std::span<const RecordToAppend> records,
@@ -292,6 +334,7 @@ int RecordFile::transact(std::span<const RecordToAppend> records,
     ++*fitting;
   }
   if (code == 0) code = transaction.commit();
+  if (code == 0) unripe_ = removals.empty() ? std::max(unripe_, 1) - 1 : 2;
   // MDB_PANIC: a meta page could not be written, and the environment accepts nothing any more.
   if (code != 0 && !is_full(code)) broken_ = true;
   return code;
@@ -304,11 +347,8 @@ int RecordFile::remove(MDB_cursor* cursor, std::uint64_t id) {
   int code = mdb_cursor_get(cursor, &key, &value, MDB_SET_RANGE);
   if (code == MDB_NOTFOUND) return 0;
   if (code != 0 || id_of(key) != id) return code;
-  MDB_envinfo info = {};
-  mdb_env_info(environment_, &info);
-  const auto offset = static_cast<std::uint64_t>(static_cast<const char*>(value.mv_data) -
-                                                 static_cast<const char*>(info.me_mapaddr));
-  if (offset % page_bytes_ == kPageHeaderBytes && value.mv_size > page_bytes_ / 2) {
+  if (has_own_pages(value)) {
+    const std::uint64_t offset = offset_of(value);
     // LMDB frees as many pages as the first one says. A damaged one would free those of others.
     const char* header = static_cast<const char*>(value.mv_data) - kPageHeaderBytes;
     std::uint64_t pages = 0;
@@ -370,9 +410,7 @@ Result<std::optional<RecordFile::Found>> RecordFile::read_after(
   const auto found_key = RecordKey::decode(view(key));
   if (!found_key || value.mv_size > kRecordHeaderBytes + kMaxRequestBytes) return failed(EILSEQ);
   Found found{*found_key, std::string(value.mv_size, '\0')};
-  MDB_envinfo info = {};
-  mdb_env_info(environment_, &info);
-  auto offset = static_cast<const char*>(value.mv_data) - static_cast<const char*>(info.me_mapaddr);
+  const auto offset = static_cast<off_t>(offset_of(value));
   // Not through the map: an error of the disk is then an error, and not the end of the process, and
   // the record's pages do not count as this process's memory.
   for (std::size_t done = 0; done < found.value.size();) {

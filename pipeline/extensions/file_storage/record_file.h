@@ -9,6 +9,7 @@
 
 #include <lmdb.h>
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -92,8 +93,11 @@ class RecordFile {
   int set_map(std::uint64_t bytes);
   int transact(std::span<const RecordToAppend> records, std::span<const std::uint64_t> removals,
                std::size_t* fitting);
+  int ripen();
   int remove(MDB_cursor* cursor, std::uint64_t id);
   std::uint64_t used_bytes() const;
+  bool has_own_pages(const MDB_val& value) const;
+  std::uint64_t offset_of(const MDB_val& value);
 
   const RecordFileSettings settings_;
   std::string why_full_;  // the last time that the file could not grow
@@ -103,7 +107,9 @@ class RecordFile {
   std::uint32_t page_bytes_ = 0;
   std::uint64_t allocated_bytes_ = 0;
   std::uint64_t map_bytes_ = 0;
+  std::atomic<const char*> map_ = nullptr;  // where it begins; null: not known yet
   bool broken_ = false;
+  int unripe_ = 0;  // transactions until what was removed last can be reused
   // Held shared while reading. Taken alone before each transaction, so that no reader is older than
   // the state it begins with, and while the map moves.
   std::shared_mutex readers_;
