@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "tests/unit/pipeline/component_stage.h"
+#include "tests/unit/pipeline/otlp/reference_request.h"
 
 namespace kernspan {
 namespace {
@@ -291,6 +292,86 @@ TEST_F(QueuedSenderTest, ACallerThatWaitsIsReleasedByStop) {
   ASSERT_FALSE(result);
   EXPECT_EQ(result.error().kind, ErrorKind::kRetryable);
   balance();
+}
+
+// Requests of at most two spans.
+QueueSettings pairs() {
+  return {.wait_for_result = false,
+          .batch = {.enabled = true, .flush_timeout = 1ms, .min_size = 0, .max_size = 2}};
+}
+
+otlp::Batch real_batch(std::size_t spans) {
+  return *otlp::Batch::from_wire(otlp::reference_bytes(spans));
+}
+
+TEST_F(QueuedSenderTest, OnlyTheRestOfABatchIsTriedAgain) {
+  start({.queue = pairs()});
+  peer_->answer_by_itself({SendOutcome{}, failure(SendOutcome::Kind::kRetryable), SendOutcome{}});
+  EXPECT_TRUE(sender_->consume(real_batch(5)));
+  ASSERT_TRUE(peer_->wait_for_attempts(4));
+  stop();
+  EXPECT_THAT(peer_->sent(), ::testing::ElementsAre(2U, 2U, 2U, 1U));
+  EXPECT_EQ(balance().passed_on, 5U);
+  EXPECT_EQ(metric("otelcol_exporter_queue_size"), 0);
+}
+
+TEST_F(QueuedSenderTest, ACallerWhoseBatchIsHalfGoneHearsSuccessAndTheRestIsBooked) {
+  QueueSettings queue = pairs();
+  queue.wait_for_result = true;
+  start({.queue = queue});
+  peer_->answer_by_itself({SendOutcome{}, failure(SendOutcome::Kind::kPermanent)});
+  EXPECT_TRUE(sender_->consume(real_batch(5)));
+  stop();
+  const StageBalance books = balance();
+  EXPECT_EQ(books.taken, 5U);
+  EXPECT_EQ(books.passed_on, 2U);
+  EXPECT_EQ(books.refused, 0U);
+  EXPECT_EQ(dropped("permanent_error"), 3U);
+}
+
+TEST_F(QueuedSenderTest, AnItemTooLargeForThePeerIsACountedDrop) {
+  start({});
+  const auto too_large = failure(SendOutcome::Kind::kTooLarge);
+  peer_->answer_by_itself({too_large, SendOutcome{}, too_large, too_large, SendOutcome{}});
+  EXPECT_TRUE(sender_->consume(real_batch(5)));
+  stop();
+  EXPECT_THAT(peer_->sent(), ::testing::ElementsAre(5U, 3U, 2U, 1U, 1U));
+  EXPECT_EQ(balance().passed_on, 4U);
+  EXPECT_EQ(dropped("too_large"), 1U);
+  EXPECT_EQ(metric("otelcol_exporter_send_failed_spans"), 1);
+}
+
+TEST_F(QueuedSenderTest, ABatchOfWhichNothingIsSmallEnoughIsAPermanentErrorForItsCaller) {
+  start({.queue = {.enabled = false}});
+  peer_->answer_by_itself({failure(SendOutcome::Kind::kTooLarge)});
+  const Status sent = sender_->consume(real_batch(2));
+  ASSERT_FALSE(sent);
+  EXPECT_EQ(sent.error().kind, ErrorKind::kPermanent);
+  stop();
+  EXPECT_EQ(balance().refused, 2U);
+}
+
+TEST_F(QueuedSenderTest, BatchesInTheQueueAndMeasuresThem) {
+  start({.queue = {.batch = {.enabled = true, .flush_timeout = 1h, .min_size = 10}}});
+  peer_->answer_by_itself({SendOutcome{}});
+  for (int i = 0; i < 5; ++i) EXPECT_TRUE(send(4));
+  ASSERT_TRUE(peer_->wait_for_attempts(1));
+  stop();
+  EXPECT_THAT(peer_->sent(), ::testing::ElementsAre(12U, 8U));
+  EXPECT_EQ(balance().passed_on, 20U);
+  EXPECT_EQ(metric("otelcol_exporter_enqueue_size"), 5);
+  EXPECT_EQ(metric("otelcol_exporter_queue_batch_send_size"), 2);
+}
+
+TEST_F(QueuedSenderTest, CountsMetricsUnderTheirOwnNames) {
+  stage_.signals = kTracesAndMetrics;
+  start({});
+  peer_->answer_by_itself({SendOutcome{}});
+  EXPECT_TRUE(
+      sender_->consume(otlp::Batch::from_encoder(std::string("x"), 6, otlp::Signal::kMetrics)));
+  stop();
+  EXPECT_EQ(metric("otelcol_exporter_sent_metric_points"), 6);
+  EXPECT_EQ(metric("otelcol_exporter_sent_spans"), 0);
 }
 
 TEST_F(QueuedSenderTest, ManyCallersLoseNothing) {
