@@ -1,5 +1,7 @@
 #include "pipeline/otlp/batch.h"
 
+#include <cstdint>
+#include <limits>
 #include <utility>
 
 #include "pipeline/otlp/request_check.h"
@@ -21,6 +23,9 @@ Batch& Batch::operator=(Batch&& other) noexcept {
 }
 
 Result<Batch> Batch::from_wire(Slice request, Signal signal) {
+  // What protobuf allows a message to be. Positions in a slice have 32 bits.
+  constexpr std::size_t kMaxBytes = std::numeric_limits<std::int32_t>::max();
+  if (request.size() > kMaxBytes) return permanent("the request is larger than 2 GiB");
   Result<std::size_t> items = check_request(request.view(), signal);
   if (!items) return std::unexpected(std::move(items.error()));
   Batch batch(signal);
@@ -32,6 +37,22 @@ Batch Batch::from_encoder(std::string request, std::size_t item_count, Signal si
   Batch batch(signal);
   batch.append_slice(Slice(std::move(request)), item_count);
   return batch;
+}
+
+Batch Batch::from_slices(std::vector<Slice> slices, std::size_t item_count, Signal signal) {
+  Batch batch(signal);
+  batch.slices_ = std::move(slices);
+  batch.item_count_ = item_count;
+  for (const Slice& slice : batch.slices_) batch.byte_count_ += slice.size();
+  return batch;
+}
+
+Slice Batch::joined() const {
+  if (slices_.size() == 1) return slices_.front();
+  std::string bytes;
+  bytes.reserve(byte_count_);
+  for (const Slice& slice : slices_) bytes += slice.view();
+  return Slice(std::move(bytes));
 }
 
 void Batch::append_slice(Slice slice, std::size_t item_count) {

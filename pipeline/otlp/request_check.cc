@@ -1,159 +1,220 @@
 #include "pipeline/otlp/request_check.h"
 
-#include <protozero/exception.hpp>
-#include <protozero/pbf_reader.hpp>
-#include <stdexcept>
+#include <fmt/format.h>
+
+#include <array>
+#include <cstdint>
 #include <string>
 
-#include "pipeline/otlp/wire_fields.h"
+#include "pipeline/otlp/message_rules.h"
+#include "pipeline/otlp/wire_reader.h"
 
 namespace kernspan::otlp {
 namespace {
 
-// Thrown inside this file only, next to protozero's own exceptions; check_request() catches both.
-class MalformedError : public std::runtime_error {
+// An item of no bytes costs two on the wire and an index entry of 72 in memory. A span's ids alone
+// are 28 bytes; small test requests may do without.
+constexpr std::size_t kManyItems = 1 << 16;
+constexpr std::size_t kMinItemBytes = 16;
+
+std::size_t id_size(FieldType type) {
+  return type == FieldType::kTraceId ? 16 : 8;
+}
+
+// The wire type that a field has, but for packed numbers.
+WireType wire_type_of(FieldType type) {
+  switch (type) {
+    case FieldType::kVarint:
+    case FieldType::kPackedVarint:
+      return WireType::kVarint;
+    case FieldType::kFixed32:
+      return WireType::kFixed32;
+    case FieldType::kFixed64:
+    case FieldType::kPackedFixed64:
+      return WireType::kFixed64;
+    default:
+      return WireType::kBytes;
+  }
+}
+
+const char* expected_text(FieldType type) {
+  switch (type) {
+    case FieldType::kMessage:
+    case FieldType::kKeyValue:
+      return "is not a message";
+    case FieldType::kBytes:
+    case FieldType::kTraceId:
+    case FieldType::kSpanId:
+      return "is not bytes";
+    default:
+      return "is not a number of its type";
+  }
+}
+
+std::uint8_t byte_at(const char* cursor) {
+  return static_cast<std::uint8_t>(*cursor);
+}
+
+class Checker {
  public:
-  using std::runtime_error::runtime_error;
+  // False when the message is not well-formed; then reason() says why.
+  bool message(MessageName name, const char* cursor, const char* end, int depth);
+
+  std::size_t items() const { return items_; }
+  const std::string& reason() const { return reason_; }
+
+ private:
+  bool field(const FieldRule& rule, WireType type, const char*& cursor, const char* end, int depth);
+  bool content(const FieldRule& rule, const char* cursor, const char* end, int depth);
+  bool packed_varints(const FieldRule& rule, const char* cursor, const char* end);
+  bool wrong(const FieldRule& rule, WireError error);
+  bool refuse(std::string reason);
+
+  std::size_t items_ = 0;
+  std::string reason_;
 };
 
-using protozero::pbf_reader;
-using protozero::pbf_wire_type;
-
-pbf_reader submessage(pbf_reader& field, const char* name) {
-  if (field.wire_type() != pbf_wire_type::length_delimited) {
-    throw MalformedError(std::string(name) + " is not a message");
+// A KeyValue as nearly all are: key and value in order, lengths of one byte, the value a string, a
+// bool or a double. What is not recognised goes the long way.
+bool is_plain_key_value(const char* cursor, const char* end) {
+  constexpr char kKeyTag = 1 << 3 | 2;
+  constexpr char kValueTag = 2 << 3 | 2;
+  if (end - cursor < 4 || cursor[0] != kKeyTag || byte_at(cursor + 1) >= 0x80) return false;
+  const char* const value = cursor + 2 + byte_at(cursor + 1);
+  if (end - value < 4 || value[0] != kValueTag || end - value - 2 != byte_at(value + 1)) {
+    return false;  // a length of 0x80 and more has another byte, which this comparison counts
   }
-  return field.get_message();
-}
-
-void check_id(pbf_reader& field, std::size_t size, const char* name) {
-  if (field.wire_type() != pbf_wire_type::length_delimited) {
-    throw MalformedError(std::string(name) + " is not bytes");
-  }
-  const auto id = field.get_view();
-  if (id.size() != size && !id.empty()) {
-    throw MalformedError(std::string(name) + " has " + std::to_string(id.size()) +
-                         " bytes instead of " + std::to_string(size));
-  }
-}
-
-void check_span(pbf_reader span) {
-  while (span.next()) {
-    switch (span.tag()) {
-      case wire::span::kTraceId:
-        check_id(span, 16, "span.trace_id");
-        break;
-      case wire::span::kSpanId:
-        check_id(span, 8, "span.span_id");
-        break;
-      case wire::span::kParentSpanId:
-        check_id(span, 8, "span.parent_span_id");
-        break;
-      default:
-        span.skip();
-    }
+  const char* const any = value + 2;
+  if (byte_at(value + 1) >= 0x80) return false;
+  switch (any[0]) {
+    case 1 << 3 | 2:  // string
+      return end - any - 2 == byte_at(any + 1) && byte_at(any + 1) < 0x80;
+    case 2 << 3 | 0:  // bool
+      return end - any == 2 && byte_at(any + 1) < 0x80;
+    case 4 << 3 | 1:  // double
+      return end - any == 9;
+    default:
+      return false;
   }
 }
 
-std::size_t count_spans(pbf_reader request) {
-  std::size_t spans = 0;
-  while (request.next()) {
-    if (request.tag() != wire::request::kResourceSpans) {
-      request.skip();
-      continue;
-    }
-    pbf_reader resource_spans = submessage(request, "resource_spans");
-    while (resource_spans.next()) {
-      if (resource_spans.tag() != wire::resource_spans::kScopeSpans) {
-        resource_spans.skip();
-        continue;
-      }
-      pbf_reader scope_spans = submessage(resource_spans, "scope_spans");
-      while (scope_spans.next()) {
-        if (scope_spans.tag() != wire::scope_spans::kSpans) {
-          scope_spans.skip();
-          continue;
-        }
-        check_span(submessage(scope_spans, "spans"));
-        ++spans;
-      }
-    }
-  }
-  return spans;
+bool Checker::refuse(std::string reason) {
+  reason_ = std::move(reason);
+  return false;
 }
 
-// The data points of one metric, whatever its kind: each kind is a message whose field 1 is them.
-std::size_t count_data_points(pbf_reader metric) {
-  std::size_t points = 0;
-  while (metric.next()) {
-    switch (metric.tag()) {
-      case wire::metric::kGauge:
-      case wire::metric::kSum:
-      case wire::metric::kHistogram:
-      case wire::metric::kExponentialHistogram:
-      case wire::metric::kSummary: {
-        pbf_reader data = submessage(metric, "metric data");
-        while (data.next()) {
-          if (data.tag() == wire::metric::kDataPoints) {
-            submessage(data, "data_points");
-            ++points;
-          } else {
-            data.skip();
-          }
-        }
-        break;
-      }
-      default:
-        metric.skip();
-    }
-  }
-  return points;
+bool Checker::wrong(const FieldRule& rule, WireError error) {
+  return refuse(*rule.name == '\0' ? to_text(error)
+                                   : fmt::format("{}: {}", rule.name, to_text(error)));
 }
 
-std::size_t count_metrics(pbf_reader request) {
-  std::size_t points = 0;
-  while (request.next()) {
-    if (request.tag() != wire::request::kResourceMetrics) {
-      request.skip();
-      continue;
+bool Checker::message(MessageName name, const char* cursor, const char* end, int depth) {
+  static constexpr FieldRule kUnknownField;
+  if (depth > kMaxMessageDepth) return refuse("messages are nested too deep");
+  const MessageRule& rules = rule_of(name);
+  while (cursor != end) {
+    std::uint32_t number = 0;
+    std::uint8_t type = 0;
+    if (const WireError error = read_tag(cursor, end, number, type); error != WireError::kNone) {
+      return refuse(to_text(error));
     }
-    pbf_reader resource_metrics = submessage(request, "resource_metrics");
-    while (resource_metrics.next()) {
-      if (resource_metrics.tag() != wire::resource_metrics::kScopeMetrics) {
-        resource_metrics.skip();
-        continue;
-      }
-      pbf_reader scope_metrics = submessage(resource_metrics, "scope_metrics");
-      while (scope_metrics.next()) {
-        if (scope_metrics.tag() != wire::scope_metrics::kMetrics) {
-          scope_metrics.skip();
-          continue;
-        }
-        points += count_data_points(submessage(scope_metrics, "metrics"));
-      }
-    }
+    const FieldRule& rule = number <= kMaxKnownField ? rules[number] : kUnknownField;
+    if (!field(rule, static_cast<WireType>(type), cursor, end, depth)) return false;
   }
-  return points;
+  return true;
 }
 
-std::string malformed(Signal signal, const char* reason) {
-  return std::string("malformed ") +
-         (signal == Signal::kTraces ? "ExportTraceServiceRequest: "
-                                    : "ExportMetricsServiceRequest: ") +
-         reason;
+bool Checker::field(const FieldRule& rule, WireType type, const char*& cursor, const char* end,
+                    int depth) {
+  const bool is_known = rule.type != FieldType::kUnknown;
+  WireError error = WireError::kNone;
+  std::uint64_t number = 0;
+  std::size_t length = 0;
+  switch (type) {
+    case WireType::kBytes: {
+      error = read_length(cursor, end, length);
+      if (error != WireError::kNone) return wrong(rule, error);
+      const char* const begin = cursor;
+      cursor += length;
+      return !is_known || content(rule, begin, cursor, depth);
+    }
+    case WireType::kVarint:
+      error = read_varint(cursor, end, number);
+      break;
+    case WireType::kFixed64:
+    case WireType::kFixed32:
+      length = type == WireType::kFixed64 ? 8 : 4;
+      if (static_cast<std::size_t>(end - cursor) < length)
+        return wrong(rule, WireError::kTruncated);
+      cursor += length;
+      break;
+    default:
+      error = WireError::kWireType;
+  }
+  if (error != WireError::kNone) return wrong(rule, error);
+  if (is_known && wire_type_of(rule.type) != type) {
+    return refuse(fmt::format("{} {}", rule.name, expected_text(rule.type)));
+  }
+  return true;
+}
+
+// Of a known field of wire type kBytes.
+bool Checker::content(const FieldRule& rule, const char* cursor, const char* end, int depth) {
+  const auto size = static_cast<std::size_t>(end - cursor);
+  switch (rule.type) {
+    case FieldType::kKeyValue:
+      // Such a one is a message in a message.
+      if (depth + 2 <= kMaxMessageDepth && is_plain_key_value(cursor, end)) return true;
+      return message(rule.message, cursor, end, depth + 1);
+    case FieldType::kMessage:
+      if (rule.is_item) ++items_;
+      return message(rule.message, cursor, end, depth + 1);
+    case FieldType::kTraceId:
+    case FieldType::kSpanId:
+      if (size == id_size(rule.type) || size == 0) return true;
+      return refuse(
+          fmt::format("{} has {} bytes instead of {}", rule.name, size, id_size(rule.type)));
+    case FieldType::kBytes:
+      return true;
+    case FieldType::kPackedVarint:
+      return packed_varints(rule, cursor, end);
+    case FieldType::kPackedFixed64:
+      if (size % 8 == 0) return true;
+      return wrong(rule, WireError::kTruncated);
+    default:
+      return refuse(fmt::format("{} {}", rule.name, expected_text(rule.type)));
+  }
+}
+
+bool Checker::packed_varints(const FieldRule& rule, const char* cursor, const char* end) {
+  while (cursor != end) {
+    std::uint64_t number = 0;
+    if (const WireError error = read_varint(cursor, end, number); error != WireError::kNone) {
+      return wrong(rule, error);
+    }
+  }
+  return true;
 }
 
 }  // namespace
 
 Result<std::size_t> check_request(std::string_view bytes, Signal signal) {
-  const pbf_reader request(bytes.data(), bytes.size());
-  try {
-    return signal == Signal::kTraces ? count_spans(request) : count_metrics(request);
-  } catch (const protozero::exception& error) {
-    return permanent(malformed(signal, error.what()));
-  } catch (const MalformedError& error) {
-    return permanent(malformed(signal, error.what()));
+  const bool is_traces = signal == Signal::kTraces;
+  Checker checker;
+  const bool is_well_formed =
+      checker.message(is_traces ? MessageName::kTraceRequest : MessageName::kMetricsRequest,
+                      bytes.data(), bytes.data() + bytes.size(), 0);
+  if (!is_well_formed) {
+    return permanent(fmt::format(
+        "malformed {}: {}", is_traces ? "ExportTraceServiceRequest" : "ExportMetricsServiceRequest",
+        checker.reason()));
   }
+  const std::size_t items = checker.items();
+  if (items > kManyItems && bytes.size() / kMinItemBytes < items) {
+    return permanent(fmt::format("{} {} in {} bytes: they cannot be real", items, items_of(signal),
+                                 bytes.size()));
+  }
+  return items;
 }
 
 }  // namespace kernspan::otlp

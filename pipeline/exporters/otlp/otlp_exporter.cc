@@ -11,7 +11,8 @@ namespace kernspan {
 namespace {
 
 Result<std::unique_ptr<Exporter>> create(const ConfigNode& node, const ComponentContext& context) {
-  auto settings = read_otlp_exporter_settings(node, context.path, context.warnings);
+  auto settings =
+      read_otlp_exporter_settings(node, context.path, context.extensions, context.warnings);
   if (!settings) return std::unexpected(settings.error());
   const SenderSettings sender = settings->sender;
   return QueuedSender::create(context, sender,
@@ -21,11 +22,11 @@ Result<std::unique_ptr<Exporter>> create(const ConfigNode& node, const Component
 }  // namespace
 
 ExporterFactory otlp_exporter_factory() {
-  return {.type = "otlp", .create = create};
+  return {.type = "otlp", .signals = kTracesAndMetrics, .create = create};
 }
 
 ExporterFactory otlp_grpc_exporter_factory() {
-  return {.type = "otlp_grpc", .create = create};
+  return {.type = "otlp_grpc", .signals = kTracesAndMetrics, .create = create};
 }
 
 }  // namespace kernspan

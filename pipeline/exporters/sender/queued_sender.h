@@ -13,6 +13,7 @@
 #include "pipeline/base/metrics.h"
 #include "pipeline/component/factory.h"
 #include "pipeline/component/storage.h"
+#include "pipeline/exporters/sender/send_counters.h"
 #include "pipeline/exporters/sender/send_plan.h"
 #include "pipeline/exporters/sender/sender_settings.h"
 #include "pipeline/exporters/sender/transport.h"
@@ -21,7 +22,9 @@ namespace kernspan {
 
 // Books: a batch is taken when it enters the queue (with wait_for_result, or without a queue: when
 // it was sent), held until its end, then passed on or dropped by reason: rejected_by_peer (partial
-// success), permanent_error, retries_exhausted, shutdown.
+// success), too_large (an item that the peer refuses for its size), permanent_error,
+// retries_exhausted, shutdown. Of a batch that somebody waits for and whose parts fared differently
+// the caller hears success: what failed of it is dropped here.
 //
 // With storage a batch is taken when it is on disk, and read back when a consumer is free; only what
 // is being sent is in memory. What an earlier process left is recovered. Its record goes when the
@@ -53,14 +56,17 @@ class QueuedSender final : public Exporter {
   std::unique_lock<std::mutex> begin_due_attempts(std::unique_lock<std::mutex> lock);
   void on_done(Attempt* attempt, const SendOutcome& outcome);
   Status wait_for_room(std::unique_lock<std::mutex>& lock, const otlp::Batch& batch);
-  Status store(std::unique_lock<std::mutex> lock, const otlp::Batch& batch);
   Status open_stored();
+  Status store(std::unique_lock<std::mutex> lock, const otlp::Batch& batch);
   bool wants_to_read() const;
   std::unique_lock<std::mutex> read_stored(std::unique_lock<std::mutex> lock);
   void take_stored(StoredBatch record);
   void count_lost();
   void close_stored();
-  Status refuse(std::size_t spans, Error error);
+  Status refuse(const otlp::Batch& batch, Error error);
+  void settle(Attempt& attempt, std::size_t items, const SendOutcome& outcome);
+  void keep_rest(Attempt& attempt, const SendOutcome& outcome);
+  void answer_waiters(Attempt& attempt, const Status& result);
   void end(Attempt attempt, SendPlan::Verdict verdict, const SendOutcome& outcome);
   void drop(Attempt attempt, Counter& reason, const std::string& message);
   void drop_idle();
@@ -76,16 +82,18 @@ class QueuedSender final : public Exporter {
 
   StageBooks& books_;
   Counter& dropped_rejected_;
+  Counter& dropped_too_large_;
   Counter& dropped_permanent_;
   Counter& dropped_retries_;
   Counter& dropped_shutdown_;
-  Counter& sent_spans_;
-  Counter& send_failed_spans_;
-  Counter& enqueue_failed_spans_;
-  Counter& rejected_spans_;
+  const SendCountersBySignal items_;
   Counter& retries_;
   Gauge& queue_size_;
   Gauge& in_flight_requests_;
+  Histogram& enqueue_size_;
+  Histogram& enqueue_bytes_;
+  Histogram& batch_size_;
+  Histogram& batch_bytes_;
 
   std::mutex mutex_;              // guards everything below
   std::condition_variable work_;  // the thread's: something was added, has ended, or must stop

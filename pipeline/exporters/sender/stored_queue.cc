@@ -45,6 +45,8 @@ Status QueuedSender::store(std::unique_lock<std::mutex> lock, const otlp::Batch&
   --appending_;
   if (stored) {
     books_.take(items);
+    enqueue_size_.observe(static_cast<double>(items));
+    enqueue_bytes_.observe(static_cast<double>(batch.byte_count()));
     ++unread_.records;
     unread_.items += static_cast<std::int64_t>(items);
     unread_.bytes += static_cast<std::int64_t>(batch.byte_count());
@@ -56,12 +58,12 @@ Status QueuedSender::store(std::unique_lock<std::mutex> lock, const otlp::Batch&
   work_.notify_one();
   if (state_ != State::kRunning || !stored) room_.notify_all();
   if (stored) return {};
-  return refuse(items, {stored.error().kind, path_ + ": " + stored.error().message});
+  return refuse(batch, {stored.error().kind, path_ + ": " + stored.error().message});
 }
 
 bool QueuedSender::wants_to_read() const {
   return stored_ != nullptr && state_ == State::kRunning && unread_.records > 0 &&
-         plan_.wants_stored();
+         plan_.wants_stored(now());
 }
 
 // Reads as many batches as there are free consumers.
@@ -90,7 +92,7 @@ void QueuedSender::take_stored(StoredBatch record) {
   // Stopped meanwhile: it stays where it is.
   if (state_ != State::kRunning) return;
   if (record.batch) {
-    plan_.add_stored(*std::move(record.batch), record.id);
+    plan_.add_stored(*std::move(record.batch), record.id, now());
     return;
   }
   books_.release(record.item_count);

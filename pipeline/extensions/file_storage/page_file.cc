@@ -113,6 +113,18 @@ Result<TreePage> parse_tree_page(std::string_view bytes, std::uint64_t number) {
   return page;
 }
 
+std::vector<PageNode> whole_leaf_nodes(std::string_view bytes) {
+  std::vector<PageNode> nodes;
+  if (load<std::uint16_t>(bytes, 10) != kLeaf) return nodes;
+  const std::size_t lower =
+      std::min<std::size_t>(load<std::uint16_t>(bytes, 12), bytes.size() - bytes.size() % 2);
+  for (std::size_t at = kPageHeaderBytes; at + 2 <= lower; at += 2) {
+    PageNode node;
+    if (parse_node(bytes, load<std::uint16_t>(bytes, at), true, node)) nodes.push_back(node);
+  }
+  return nodes;
+}
+
 bool is_overflow_header(std::span<const char, kPageHeaderBytes> header, std::uint64_t number,
                         std::uint64_t pages_min, std::uint64_t* pages) {
   const std::string_view bytes(header.data(), header.size());

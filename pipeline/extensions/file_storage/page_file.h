@@ -63,6 +63,9 @@ struct TreePage {
 
 Result<TreePage> parse_tree_page(std::string_view bytes, std::uint64_t number);
 
+// The nodes of what looks like a leaf page that lie within it, whatever else is wrong with it.
+std::vector<PageNode> whole_leaf_nodes(std::string_view bytes);
+
 // How many pages a value takes that does not fit a tree page.
 constexpr std::uint64_t overflow_pages_of(std::uint64_t value_bytes, std::uint64_t page_bytes) {
   return (kPageHeaderBytes - 1 + value_bytes) / page_bytes + 1;

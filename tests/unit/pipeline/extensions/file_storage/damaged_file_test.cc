@@ -144,7 +144,7 @@ TEST_F(DamagedFileTest, AFlippedBitIsFoundOrHarmless) {
   std::set<std::size_t> places;
   for (std::size_t i = 0; i < 160; ++i) places.insert(i);          // meta 0
   for (std::size_t i = 0; i < 160; ++i) places.insert(kPage + i);  // meta 1
-  while (places.size() < 900) places.insert(random() % whole.size());
+  while (places.size() < 500) places.insert(random() % whole.size());
   for (const std::size_t place : places) {
     std::string bytes = whole;
     bytes[place] = static_cast<char>(bytes[place] ^ (1 << random() % 8));
