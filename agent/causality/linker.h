@@ -14,6 +14,7 @@
 #include <cstdint>
 #include <functional>
 #include <unordered_map>
+#include <vector>
 
 #include "agent/causality/execution_contexts.h"
 #include "agent/causality/wire_index.h"
@@ -132,6 +133,7 @@ class Linker {
   RandomId random_id_;
   ExecutionContexts contexts_;
   WireIndex wire_;
+  std::vector<Exchange*> chain_;  // of settle(), kept for its memory
   std::unordered_map<std::uint64_t, Connect> connects_;
   std::uint64_t connects_swept_ns_ = 0;
   // Open incoming requests by the header they came with.
