@@ -9,13 +9,11 @@
 
 #include "agent/probes/capture.h"
 #include "agent/probes/recording.h"
+#include "agent/receiver/drain_pace.h"
 #include "pipeline/base/log.h"
 
 namespace kernspan {
 namespace {
-
-// An idle ring is looked at less often; the first busy turn brings the interval back.
-constexpr int kIdleIntervals = 4;
 
 Linker::RandomId random_ids() {
   std::random_device device;
@@ -108,22 +106,32 @@ void EbpfReceiver::watch_grpc_go() {
 void EbpfReceiver::run(std::stop_token stop) {
   std::mutex mutex;
   std::condition_variable_any wake;
-  auto interval = config_.drain_interval;
+  DrainPace pace(config_.drain_interval);
+  std::chrono::nanoseconds unpassed{0};  // the waits since spans were last passed on
   while (!stop.stop_requested()) {
-    const std::size_t records = turn();
-    interval = records > 0 ? config_.drain_interval
-                           : std::min(interval * 2, config_.drain_interval * kIdleIntervals);
+    const bool pass = unpassed >= config_.drain_interval;
+    if (pass) unpassed = {};
+    const std::chrono::nanoseconds wait = pace.next(turn(pass));
+    unpassed += wait;
     std::unique_lock lock(mutex);
-    wake.wait_for(lock, stop, interval, [] { return false; });
+    wake.wait_for(lock, stop, wait, [] { return false; });
   }
 }
 
-std::size_t EbpfReceiver::turn() {
+std::size_t EbpfReceiver::turn(bool pass) {
   probes::RecordSink& sink = recorder_ ? static_cast<probes::RecordSink&>(*recorder_) : *dispatch_;
   const std::size_t records = source_->drain(sink);
   const std::uint64_t now_ns = clock_.monotonic_ns();
   const auto wall_offset_ns = static_cast<std::int64_t>(clock_.wall_ns() - now_ns);
   tracer_->flush(now_ns, wall_offset_ns, encoder_);
+  if (!pass) return records;
+  publish();
+  retry_held();
+  if (!encoder_.empty()) pass_on(encoder_.take());
+  return records;
+}
+
+void EbpfReceiver::publish() {
   telemetry_.publish({.kernel = source_->counters(),
                       .dispatch = dispatch_->counters(),
                       .tracer = tracer_->counters(),
@@ -135,9 +143,6 @@ std::size_t EbpfReceiver::turn() {
                       .process_count = processes_->size(),
                       .grpc_go = grpc_go_ ? grpc_go_->counters() : golang::GrpcGoCounters{},
                       .grpc_go_probed = grpc_go_ ? grpc_go_->probed() : 0});
-  retry_held();
-  if (!encoder_.empty()) pass_on(encoder_.take());
-  return records;
 }
 
 void EbpfReceiver::pass_on(otlp::Batch batch) {
@@ -180,10 +185,10 @@ void EbpfReceiver::stop(std::chrono::steady_clock::time_point) {
   // What the kernel has sent by now is still read; what comes later nobody promised to trace.
   if (grpc_go_) grpc_go_->stop();
   source_->detach();
-  while (turn() > 0) {
+  while (turn(true) > 0) {
   }
   tracer_->finish(clock_.monotonic_ns(), encoder_);
-  turn();
+  turn(true);
   for (const otlp::Batch& batch : held_) telemetry_.dropped(batch.item_count());
   held_.clear();
   held_bytes_ = 0;

@@ -37,8 +37,10 @@ class EbpfReceiver final : public Receiver {
 
   void watch_grpc_go();
   void run(std::stop_token stop);
-  // One turn: drain, write due spans, pass them on. Returns the number of records.
-  std::size_t turn();
+  // One turn: drain, write due spans; with `pass` also pass them on and publish the counters. Returns the
+  // number of records.
+  std::size_t turn(bool pass);
+  void publish();
   void pass_on(otlp::Batch batch);
   void retry_held();
 
