@@ -33,17 +33,17 @@ class SkipUnbuilt : public ConfigCase {
 
 TEST_F(SkipUnbuilt, TakesComponentsOutOfTheirPipelinesAndSaysSo) {
   leave_out(
-      "receivers: {fake: }\nprocessors: {k8sattributes: , fake: }\n"
-      "exporters: {fake: , loadbalancing: }\nextensions: {oidc: , fake_ext: }\n"
+      "receivers: {fake: }\nprocessors: {redaction: , fake: }\n"
+      "exporters: {fake: , kafka: }\nextensions: {oidc: , fake_ext: }\n"
       "service:\n  extensions: [oidc, fake_ext]\n  pipelines: {traces: {receivers: [fake], "
-      "processors: [k8sattributes, fake], exporters: [loadbalancing, fake]}}\n");
+      "processors: [redaction, fake], exporters: [kafka, fake]}}\n");
   EXPECT_THAT(ids_at({"service", "pipelines", "traces", "processors"}), ElementsAre("fake"));
   EXPECT_THAT(ids_at({"service", "pipelines", "traces", "exporters"}), ElementsAre("fake"));
   EXPECT_THAT(ids_at({"service", "extensions"}), ElementsAre("fake_ext"));
-  EXPECT_EQ(find_path(root_, {"exporters", "loadbalancing"}), nullptr);
+  EXPECT_EQ(find_path(root_, {"exporters", "kafka"}), nullptr);
   EXPECT_THAT(warnings_.messages, SizeIs(3));
   EXPECT_THAT(warnings_.messages,
-              Contains(HasSubstr("a.yaml:2:14: processors::k8sattributes: LEFT OUT: ")));
+              Contains(HasSubstr("a.yaml:2:14: processors::redaction: LEFT OUT: ")));
 }
 
 TEST_F(SkipUnbuilt, LeavesWhatNobodyKnowsToBeRefused) {
@@ -54,9 +54,9 @@ TEST_F(SkipUnbuilt, LeavesWhatNobodyKnowsToBeRefused) {
 
 TEST_F(SkipUnbuilt, TakesPipelinesThatAConnectorFedWithIt) {
   leave_out(
-      "connectors: {spanmetrics: }\n"
-      "service: {pipelines: {traces: {receivers: [fake], exporters: [fake, spanmetrics]}, "
-      "metrics: {receivers: [spanmetrics], exporters: [fake]}}}\n");
+      "connectors: {routing: }\n"
+      "service: {pipelines: {traces: {receivers: [fake], exporters: [fake, routing]}, "
+      "metrics: {receivers: [routing], exporters: [fake]}}}\n");
   EXPECT_THAT(ids_at({"service", "pipelines", "traces", "exporters"}), ElementsAre("fake"));
   EXPECT_EQ(find_path(root_, {"service", "pipelines", "metrics"}), nullptr);
   EXPECT_THAT(warnings_.messages, Contains(HasSubstr("service::pipelines::metrics: LEFT OUT: ")));
@@ -74,8 +74,8 @@ TEST_F(SkipUnbuilt, PutsTheFirstLevelWhereAFailoverStood) {
 
 TEST_F(SkipUnbuilt, KeepsTheQueueInMemoryWithoutItsStorage) {
   leave_out(
-      "exporters: {fake: {sending_queue: {storage: file_storage, queue_size: 5}}}\n"
-      "extensions: {file_storage: }\nservice: {extensions: [file_storage]}\n");
+      "exporters: {fake: {sending_queue: {storage: oidc, queue_size: 5}}}\n"
+      "extensions: {oidc: }\nservice: {extensions: [oidc]}\n");
   EXPECT_EQ(find_path(root_, {"exporters", "fake", "sending_queue", "storage"}), nullptr);
   EXPECT_NE(find_path(root_, {"exporters", "fake", "sending_queue", "queue_size"}), nullptr);
   EXPECT_THAT(warnings_.messages, Contains(HasSubstr("sending_queue::storage: LEFT OUT: ")));

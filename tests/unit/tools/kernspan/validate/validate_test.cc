@@ -118,15 +118,15 @@ TEST_F(ValidateTest, RunsWithoutWhatIsNotBuiltOnlyWhenItIsTold) {
   const std::string path =
       write("a.yaml",
             "receivers: {otlp: {protocols: {grpc: }}}\n"
-            "processors: {k8s_attributes: }\n"
+            "processors: {redaction: }\n"
             "exporters: {debug: }\n"
-            "service: {pipelines: {traces: {receivers: [otlp], processors: [k8s_attributes], "
+            "service: {pipelines: {traces: {receivers: [otlp], processors: [redaction], "
             "exporters: [debug]}}}\n");
   EXPECT_EQ(validate({path}), 1);
-  EXPECT_THAT(err_, HasSubstr(path + ":2:14: processors::k8s_attributes: \"k8s_attributes\" is not "
+  EXPECT_THAT(err_, HasSubstr(path + ":2:14: processors::redaction: \"redaction\" is not "
                                      "part of this version"));
   EXPECT_EQ(validate({"--skip-unbuilt", path}), 0) << err_;
-  EXPECT_THAT(err_, HasSubstr("processors::k8s_attributes: LEFT OUT"));
+  EXPECT_THAT(err_, HasSubstr("processors::redaction: LEFT OUT"));
 }
 
 TEST_F(ValidateTest, MergesItsArgumentsInOrder) {
