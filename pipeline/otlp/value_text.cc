@@ -35,7 +35,9 @@ void append_json_value(const ValueView& value, std::string& out) {
     case ValueKind::kKvlist:
       out += '{';
       for (const AttributeView entry : value.entries()) {
-        json.key(first, entry.key);
+        json.separate(first);
+        json.quote(entry.key);
+        out += ':';
         append_json_value(entry.value(), out);
       }
       out += '}';
