@@ -15,18 +15,17 @@ Result<std::unique_ptr<Exporter>> create(const ConfigNode& node, const Component
       read_otlp_exporter_settings(node, context.path, context.extensions, context.warnings);
   if (!settings) return std::unexpected(settings.error());
   const SenderSettings sender = settings->sender;
-  return std::make_unique<QueuedSender>(context, sender,
-                                        std::make_unique<GrpcTransport>(std::move(*settings)));
+  return QueuedSender::create(context, sender,
+                              std::make_unique<GrpcTransport>(std::move(*settings)));
 }
 
 }  // namespace
 
 ExporterFactory otlp_exporter_factory() {
-  return {.type = "otlp", .signals = kTracesAndMetrics, .create = create};
-}
-
-ExporterFactory otlp_grpc_exporter_factory() {
-  return {.type = "otlp_grpc", .signals = kTracesAndMetrics, .create = create};
+  return {.type = "otlp_grpc",
+          .deprecated_names = {"otlp"},
+          .signals = kTracesAndMetrics,
+          .create = create};
 }
 
 }  // namespace kernspan

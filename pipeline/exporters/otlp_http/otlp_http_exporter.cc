@@ -14,19 +14,18 @@ Result<std::unique_ptr<Exporter>> create(const ConfigNode& node, const Component
   auto settings = read_otlp_http_settings(node, context.path, context.extensions, context.warnings);
   if (!settings) return std::unexpected(settings.error());
   const SenderSettings sender = settings->sender;
-  return std::make_unique<QueuedSender>(
+  return QueuedSender::create(
       context, sender,
       std::make_unique<HttpTransport>(*std::move(settings), context.signals, context.clock));
 }
 
 }  // namespace
 
-ExporterFactory otlphttp_exporter_factory() {
-  return {.type = "otlphttp", .signals = kTracesAndMetrics, .create = create};
-}
-
 ExporterFactory otlp_http_exporter_factory() {
-  return {.type = "otlp_http", .signals = kTracesAndMetrics, .create = create};
+  return {.type = "otlp_http",
+          .deprecated_names = {"otlphttp"},
+          .signals = kTracesAndMetrics,
+          .create = create};
 }
 
 }  // namespace kernspan

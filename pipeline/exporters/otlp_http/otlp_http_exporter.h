@@ -4,9 +4,7 @@
 
 namespace kernspan {
 
-// Type `otlphttp`: OTLP over HTTP.
-ExporterFactory otlphttp_exporter_factory();
-// The same under its newer upstream name, `otlp_http`.
+// Type `otlp_http`, formerly `otlphttp`: OTLP over HTTP.
 ExporterFactory otlp_http_exporter_factory();
 
 }  // namespace kernspan

@@ -47,7 +47,26 @@ RequestLimits limits_of(const SenderSettings& settings) {
   return limits;
 }
 
+StorageExtension* find_storage(const ComponentContext& context, const SenderSettings& settings) {
+  if (settings.queue.storage.empty()) return nullptr;
+  return context.extensions.find<StorageExtension>(settings.queue.storage);
+}
+
 }  // namespace
+
+Result<std::unique_ptr<Exporter>> QueuedSender::create(const ComponentContext& context,
+                                                       const SenderSettings& settings,
+                                                       std::unique_ptr<Transport> transport) {
+  const QueueSettings& queue = settings.queue;
+  if (!queue.storage.empty() && find_storage(context, settings) == nullptr) {
+    return permanent(fmt::format(
+        "{}: {}::sending_queue::storage: no storage client extension found: \"{}\" is not a "
+        "storage "
+        "that service::extensions lists; add it to extensions and to service::extensions",
+        queue.storage_position.to_string(), context.path, queue.storage));
+  }
+  return std::make_unique<QueuedSender>(context, settings, std::move(transport));
+}
 
 QueuedSender::QueuedSender(const ComponentContext& context, const SenderSettings& settings,
                            std::unique_ptr<Transport> transport)
@@ -57,6 +76,7 @@ QueuedSender::QueuedSender(const ComponentContext& context, const SenderSettings
                 .queue = effective(settings.queue),
                 .max_request_bytes = settings.max_request_bytes},
       callers_wait_(!settings.queue.enabled || settings.queue.wait_for_result),
+      storage_(find_storage(context, settings)),
       transport_(std::make_unique<SplittingTransport>(std::move(transport), limits_of(settings))),
       clock_(context.clock),
       books_(context.books),
@@ -106,6 +126,7 @@ nanoseconds QueuedSender::now() const {
 }
 
 Status QueuedSender::start() {
+  if (Status opened = open_stored(); !opened) return opened;
   if (Status started = transport_->start(); !started) return started;
   const std::scoped_lock lock(mutex_);
   state_ = State::kRunning;
@@ -122,12 +143,17 @@ void QueuedSender::stop(SteadyClock::time_point deadline) {
     }
     state_ = State::kDraining;
     deadline_ = deadline;
-    plan_.begin_drain();
+    if (stored_ == nullptr) {
+      plan_.begin_drain();
+    } else {
+      plan_.forget_idle();
+    }
     work_.notify_all();
     room_.notify_all();
   }
   thread_.join();
   transport_->stop();
+  close_stored();
   const std::scoped_lock lock(mutex_);
   state_ = State::kStopped;
 }
@@ -162,6 +188,8 @@ Status QueuedSender::consume(otlp::Batch batch) {
   }
   if (Status room = wait_for_room(lock, batch); !room) return refuse(batch, room.error());
 
+  if (stored_ != nullptr) return store(std::move(lock), batch);
+
   SendWaiter waiter;
   plan_.add(std::move(batch), callers_wait_ ? &waiter : nullptr, now());
   enqueue_size_.observe(static_cast<double>(items));
@@ -180,6 +208,7 @@ Status QueuedSender::consume(otlp::Batch batch) {
 void QueuedSender::run() {
   std::unique_lock lock(mutex_);
   while (true) {
+    lock = read_stored(std::move(lock));
     lock = begin_due_attempts(std::move(lock));
     if (state_ == State::kDraining) {
       if (plan_.empty()) return;
@@ -200,6 +229,11 @@ void QueuedSender::run() {
     }
     std::optional<nanoseconds> wait;
     if (const auto due = plan_.next_due()) wait = *due - now();
+    if (wants_to_read()) {
+      const nanoseconds left = read_again_ - now();
+      if (left <= nanoseconds{0}) continue;
+      wait = wait ? std::min(*wait, left) : left;
+    }
     if (state_ == State::kDraining) {
       const nanoseconds left = deadline_ - SteadyClock::now();
       wait = wait ? std::min(*wait, left) : left;
@@ -232,7 +266,10 @@ void QueuedSender::on_done(Attempt* attempt, const SendOutcome& outcome) {
   const std::scoped_lock lock(mutex_);
   if (outcome.rest != nullptr) keep_rest(*attempt, outcome);
   const SendPlan::Verdict verdict = plan_.finish(attempt, outcome, now());
-  if (verdict == SendPlan::Verdict::kTryAgain) {
+  if (stored_ != nullptr && state_ == State::kDraining &&
+      outcome.kind == SendOutcome::Kind::kRetryable) {
+    plan_.forget_idle();  // it stays on disk
+  } else if (verdict == SendPlan::Verdict::kTryAgain) {
     retries_.add();
     KERNSPAN_LOG_LIMITED(kWarn, "{}: sending {} {} failed, will try again: {}", path_,
                          attempt->batch.item_count(), items_of(attempt->batch.signal()),
@@ -281,6 +318,7 @@ void QueuedSender::settle(Attempt& attempt, std::size_t items, const SendOutcome
 }
 
 void QueuedSender::end(Attempt attempt, SendPlan::Verdict verdict, const SendOutcome& outcome) {
+  for (const std::uint64_t record : attempt.records) stored_->remove(record);
   if (verdict == SendPlan::Verdict::kFailed) {
     drop(std::move(attempt), dropped_permanent_, outcome.message);
     return;

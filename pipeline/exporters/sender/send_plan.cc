@@ -15,15 +15,20 @@ SendPlan::SendPlan(const QueueSettings& queue, const RetrySettings& retry, Rando
     : queue_(queue), retry_(retry), random_(std::move(random)) {}
 
 std::uint64_t SendPlan::size_of(const otlp::Batch& batch) const {
+  return size_of(1, batch.item_count(), batch.byte_count());
+}
+
+std::uint64_t SendPlan::size_of(std::uint64_t batches, std::uint64_t items,
+                                std::uint64_t bytes) const {
   switch (queue_.sizer) {
     case QueueSizer::kItems:
-      return batch.item_count();
+      return items;
     case QueueSizer::kBytes:
-      return batch.byte_count();
+      return bytes;
     case QueueSizer::kRequests:
       break;
   }
-  return 1;
+  return batches;
 }
 
 bool SendPlan::has_room_for(const otlp::Batch& batch) const {
@@ -44,6 +49,19 @@ Attempt* SendPlan::add(otlp::Batch batch, SendWaiter* waiter, Time now) {
   waiting.size += batch_size_of(batch);
   attempt.batch = std::move(batch);
   return &attempt;
+}
+
+void SendPlan::add_stored(otlp::Batch batch, std::uint64_t record, Time now) {
+  const std::uint64_t size = size_of(batch);
+  Attempt* attempt = add(std::move(batch), nullptr, now);
+  attempt->records.push_back(record);
+  release(size);  // add() has counted it once more
+}
+
+bool SendPlan::wants_stored(Time now) const {
+  if (active_.size() >= queue_.num_consumers) return false;
+  return std::ranges::none_of(waiting_,
+                              [&](const Waiting& waiting) { return is_ready(waiting, now); });
 }
 
 bool SendPlan::is_ready(const Waiting& waiting, Time now) const {
@@ -84,6 +102,7 @@ void SendPlan::join(Waiting& waiting, Attempt& first) {
     waiting.size -= next_size;
     first.batch.append(std::move(next.batch));
     first.size += next.size;
+    first.records.insert(first.records.end(), next.records.begin(), next.records.end());
     first.waiters.insert(first.waiters.end(), next.waiters.begin(), next.waiters.end());
     waiting.attempts.pop_front();
   }
@@ -142,6 +161,11 @@ Attempt SendPlan::remove(Attempt* attempt) {
   waiting.size -= batch_size_of(removed.batch);
   waiting.attempts.remove_if(is_it);
   return removed;
+}
+
+void SendPlan::forget_idle() {
+  for (Waiting& waiting : waiting_) waiting = {};
+  active_.remove_if([](const Attempt& attempt) { return !attempt.in_flight; });
 }
 
 void SendPlan::begin_drain() {

@@ -10,6 +10,7 @@
 // oldest has waited for flush_timeout.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <chrono>
 #include <cstdint>
@@ -32,9 +33,10 @@ struct SendWaiter {
 
 struct Attempt {
   otlp::Batch batch;
-  std::uint64_t size = 0;             // its share of the queue, in the unit of the queue's sizer
-  std::vector<SendWaiter*> waiters;   // of each batch in it that somebody waits for
-  std::chrono::nanoseconds added{0};  // the oldest batch in it
+  std::uint64_t size = 0;              // its share of the queue, in the unit of the queue's sizer
+  std::vector<SendWaiter*> waiters;    // of each batch in it that somebody waits for
+  std::vector<std::uint64_t> records;  // on disk, of each batch in it that came from there
+  std::chrono::nanoseconds added{0};   // the oldest batch in it
   Backoff backoff;
   bool in_flight = false;
   bool partly_settled = false;      // the peer has answered for a part that is gone
@@ -56,12 +58,22 @@ class SendPlan {
 
   // In the unit of the sizer.
   std::uint64_t size_of(const otlp::Batch& batch) const;
+  // Of several batches together.
+  std::uint64_t size_of(std::uint64_t batches, std::uint64_t items, std::uint64_t bytes) const;
   std::uint64_t size() const { return size_; }  // waiting, in flight and backing off
   bool fits_at_all(const otlp::Batch& batch) const { return size_of(batch) <= queue_.queue_size; }
   bool has_room_for(const otlp::Batch& batch) const;
 
   // The caller checked that there is room. Valid until remove().
   Attempt* add(otlp::Batch batch, SendWaiter* waiter, Time now);
+
+  // For batches on disk: what they take of the queue.
+  void reserve(std::uint64_t size) { size_ += size; }
+  void release(std::uint64_t size) { size_ -= std::min(size, size_); }
+  // Adds one that was read back; its size is reserved already.
+  void add_stored(otlp::Batch batch, std::uint64_t record, Time now);
+  // A consumer is free, and what waits in memory is not enough for it.
+  bool wants_stored(Time now) const;
 
   // The next attempt to begin now, marked as in flight; null when nothing is due or num_consumers
   // are busy. What has waited for its retry goes before what was never tried. Pointers from add()
@@ -73,6 +85,8 @@ class SendPlan {
 
   // Takes an attempt out; not while it is in flight.
   Attempt remove(Attempt* attempt);
+  // Forgets all that are not in flight without giving back their sizes: they stay on disk.
+  void forget_idle();
 
   // From now on waits are short: what is left should go out, or fail, before the end.
   void begin_drain();

@@ -47,6 +47,19 @@ void read_batch(ConfigReader& reader, const QueueSettings& queue, QueueBatchSett
   }
 }
 
+void read_storage(ConfigReader& reader, QueueSettings* queue) {
+  reader.string("storage", &queue->storage);
+  if (queue->storage.empty()) return;
+  queue->storage_position = reader.node("storage")->position();
+  if (!queue->enabled) {
+    reader.warning("storage", "has no effect while the queue is not enabled");
+    queue->storage.clear();
+  } else if (queue->wait_for_result) {
+    reader.error("wait_for_result",
+                 "cannot be used with storage: what is on disk may be sent by a later process");
+  }
+}
+
 void read_queue(ConfigReader& reader, QueueSettings* queue) {
   constexpr std::uint32_t kMaxConsumers = 1000;
   reader.boolean("enabled", &queue->enabled);
@@ -58,8 +71,7 @@ void read_queue(ConfigReader& reader, QueueSettings* queue) {
                  {"bytes", QueueSizer::kBytes}});
   reader.boolean("block_on_overflow", &queue->block_on_overflow);
   reader.boolean("wait_for_result", &queue->wait_for_result);
-  not_supported(reader, "storage",
-                "a persistent queue is not supported yet: remove the key to queue in memory");
+  read_storage(reader, queue);
   if (reader.has("batch")) read_batch(reader.section("batch"), *queue, &queue->batch);
 }
 

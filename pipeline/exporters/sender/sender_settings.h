@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <string>
 
 #include "pipeline/component/config_reader.h"
 #include "pipeline/exporters/sender/retry_policy.h"
@@ -28,6 +29,8 @@ struct QueueSettings {
   bool block_on_overflow = false;
   bool wait_for_result = false;
   QueueBatchSettings batch = {};
+  std::string storage = {};  // the id of an extension; empty: the queue is in memory
+  ConfigPosition storage_position = {};
 };
 
 // What OTLP receivers take when nobody has configured them: gRPC's limit of a message.

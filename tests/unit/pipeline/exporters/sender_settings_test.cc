@@ -62,8 +62,8 @@ TEST(SenderSettings, RefusesWhatCannotWork) {
               HasSubstr("test.yaml:1:38: "));
   EXPECT_THAT(read("retry_on_failure: {max_elapsed_time: 10s}").error().message,
               HasSubstr("shorter than max_interval"));
-  EXPECT_THAT(read("sending_queue: {storage: file_storage}").error().message,
-              HasSubstr("not supported yet"));
+  EXPECT_THAT(read("sending_queue: {storage: disk, wait_for_result: true}").error().message,
+              HasSubstr("wait_for_result: cannot be used with storage"));
   EXPECT_THAT(read("sending_queue: {num_consumers: 0}").error().message,
               HasSubstr("num_consumers"));
   EXPECT_THAT(read("sending_queue: {queue: 1}").error().message, HasSubstr("unknown key"));
