@@ -4,6 +4,8 @@
 #include "pipeline/exporters/debug/debug_exporter.h"
 #include "pipeline/exporters/file/file_exporter.h"
 #include "pipeline/exporters/otlp/otlp_exporter.h"
+#include "pipeline/exporters/otlp_http/otlp_http_exporter.h"
+#include "pipeline/exporters/prometheus/prometheus_exporter.h"
 #include "pipeline/extensions/file_storage/file_storage.h"
 #include "pipeline/extensions/health_check/health_check.h"
 #include "pipeline/processors/batch/batch_processor.h"
@@ -16,7 +18,8 @@ Registry pipeline_components() {
   return {
       .receivers = {otlp_receiver_factory()},
       .processors = {batch_processor_factory()},
-      .exporters = {debug_exporter_factory(), file_exporter_factory(), otlp_exporter_factory()},
+      .exporters = {debug_exporter_factory(), file_exporter_factory(), otlp_exporter_factory(),
+                    otlp_http_exporter_factory(), prometheus_exporter_factory()},
       .connectors = {forward_connector_factory()},
       .extensions = {file_storage_extension_factory(), health_check_extension_factory()},
   };
