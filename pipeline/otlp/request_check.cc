@@ -2,12 +2,15 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
+#include <cstring>
 #include <string>
+#include <utility>
 
-#include "pipeline/otlp/message_rules.h"
-#include "pipeline/otlp/wire_reader.h"
+#include "pipeline/otlp/gather_list.h"
+#include "pipeline/otlp/message_check.h"
 
 namespace kernspan::otlp {
 namespace {
@@ -17,181 +20,168 @@ namespace {
 constexpr std::size_t kManyItems = 1 << 16;
 constexpr std::size_t kMinItemBytes = 16;
 
-std::size_t id_size(FieldType type) {
-  return type == FieldType::kTraceId ? 16 : 8;
+MessageName request_of(Signal signal) {
+  return signal == Signal::kTraces ? MessageName::kTraceRequest : MessageName::kMetricsRequest;
 }
 
-// The wire type that a field has, but for packed numbers.
-WireType wire_type_of(FieldType type) {
-  switch (type) {
-    case FieldType::kVarint:
-    case FieldType::kPackedVarint:
-      return WireType::kVarint;
-    case FieldType::kFixed32:
-      return WireType::kFixed32;
-    case FieldType::kFixed64:
-    case FieldType::kPackedFixed64:
-      return WireType::kFixed64;
-    default:
-      return WireType::kBytes;
+Result<std::size_t> verdict(const MessageCheck& check, bool is_well_formed, std::size_t bytes,
+                            Signal signal) {
+  if (!is_well_formed) {
+    return permanent(fmt::format(
+        "malformed {}: {}",
+        signal == Signal::kTraces ? "ExportTraceServiceRequest" : "ExportMetricsServiceRequest",
+        check.reason()));
   }
-}
-
-const char* expected_text(FieldType type) {
-  switch (type) {
-    case FieldType::kMessage:
-    case FieldType::kKeyValue:
-      return "is not a message";
-    case FieldType::kBytes:
-    case FieldType::kTraceId:
-    case FieldType::kSpanId:
-      return "is not bytes";
-    default:
-      return "is not a number of its type";
+  const std::size_t items = check.items();
+  if (items > kManyItems && bytes / kMinItemBytes < items) {
+    return permanent(
+        fmt::format("{} {} in {} bytes: they cannot be real", items, items_of(signal), bytes));
   }
+  return items;
 }
 
-std::uint8_t byte_at(const char* cursor) {
-  return static_cast<std::uint8_t>(*cursor);
-}
-
-class Checker {
- public:
-  // False when the message is not well-formed; then reason() says why.
-  bool message(MessageName name, const char* cursor, const char* end, int depth);
-
-  std::size_t items() const { return items_; }
-  const std::string& reason() const { return reason_; }
-
- private:
-  bool field(const FieldRule& rule, WireType type, const char*& cursor, const char* end, int depth);
-  bool content(const FieldRule& rule, const char* cursor, const char* end, int depth);
-  bool packed_varints(const FieldRule& rule, const char* cursor, const char* end);
-  bool wrong(const FieldRule& rule, WireError error);
-  bool refuse(std::string reason);
-
-  std::size_t items_ = 0;
-  std::string reason_;
-};
-
-// A KeyValue as nearly all are: key and value in order, lengths of one byte, the value a string, a
-// bool or a double. What is not recognised goes the long way.
-bool is_plain_key_value(const char* cursor, const char* end) {
-  constexpr char kKeyTag = 1 << 3 | 2;
-  constexpr char kValueTag = 2 << 3 | 2;
-  if (end - cursor < 4 || cursor[0] != kKeyTag || byte_at(cursor + 1) >= 0x80) return false;
-  const char* const value = cursor + 2 + byte_at(cursor + 1);
-  if (end - value < 4 || value[0] != kValueTag || end - value - 2 != byte_at(value + 1)) {
-    return false;  // a length of 0x80 and more has another byte, which this comparison counts
-  }
-  const char* const any = value + 2;
-  if (byte_at(value + 1) >= 0x80) return false;
-  switch (any[0]) {
-    case 1 << 3 | 2:  // string
-      return end - any - 2 == byte_at(any + 1) && byte_at(any + 1) < 0x80;
-    case 2 << 3 | 0:  // bool
-      return end - any == 2 && byte_at(any + 1) < 0x80;
-    case 4 << 3 | 1:  // double
-      return end - any == 9;
+// Whether the content of such a message may go on in the next slice of a batch.
+bool is_upper_level(MessageName name) {
+  switch (name) {
+    case MessageName::kResourceSpans:
+    case MessageName::kScopeSpans:
+    case MessageName::kResourceMetrics:
+    case MessageName::kScopeMetrics:
+      return true;
     default:
       return false;
   }
 }
 
-bool Checker::refuse(std::string reason) {
-  reason_ = std::move(reason);
-  return false;
-}
+// Walks pieces that were cut anywhere. What lies whole in a piece is checked and stays there; a
+// field that does not is copied into one piece.
+class PieceCheck {
+ public:
+  explicit PieceCheck(std::span<const Slice> pieces) : pieces_(pieces) {}
 
-bool Checker::wrong(const FieldRule& rule, WireError error) {
-  return refuse(*rule.name == '\0' ? to_text(error)
-                                   : fmt::format("{}: {}", rule.name, to_text(error)));
-}
+  bool level(MessageName name, std::size_t size, int depth);
 
-bool Checker::message(MessageName name, const char* cursor, const char* end, int depth) {
-  static constexpr FieldRule kUnknownField;
-  if (depth > kMaxMessageDepth) return refuse("messages are nested too deep");
-  const MessageRule& rules = rule_of(name);
-  while (cursor != end) {
+  const MessageCheck& check() const { return check_; }
+  std::vector<Slice> take() { return list_.take(); }
+
+ private:
+  // Tag and length, or tag and number.
+  static constexpr std::size_t kMaxHeader = 16;
+
+  struct Header {
     std::uint32_t number = 0;
-    std::uint8_t type = 0;
-    if (const WireError error = read_tag(cursor, end, number, type); error != WireError::kNone) {
-      return refuse(to_text(error));
-    }
-    const FieldRule& rule = number <= kMaxKnownField ? rules[number] : kUnknownField;
-    if (!field(rule, static_cast<WireType>(type), cursor, end, depth)) return false;
+    WireType type = WireType::kVarint;
+    std::size_t size = 0;     // of tag and length
+    std::uint64_t whole = 0;  // of the field
+  };
+
+  WireError read_header(std::size_t size, Header& header);
+  static WireError parse_header(const char* begin, const char* end, Header& header);
+  bool next_piece();
+  std::size_t left() const { return cursor_.size(); }
+  // The next bytes in one piece, and behind them; they are there.
+  std::string_view take_whole(std::size_t size);
+
+  std::span<const Slice> pieces_;  // the current one first
+  std::string_view cursor_;        // what is left of it
+  bool is_open_ = false;
+  std::string joined_;
+  SliceArena arena_;
+  GatherList list_{arena_};
+  MessageCheck check_;
+};
+
+bool PieceCheck::next_piece() {
+  while (cursor_.empty()) {
+    if (is_open_) pieces_ = pieces_.subspan(1);
+    is_open_ = !pieces_.empty();
+    if (!is_open_) return false;
+    cursor_ = pieces_.front().view();
   }
   return true;
 }
 
-bool Checker::field(const FieldRule& rule, WireType type, const char*& cursor, const char* end,
-                    int depth) {
-  const bool is_known = rule.type != FieldType::kUnknown;
-  WireError error = WireError::kNone;
-  std::uint64_t number = 0;
-  std::size_t length = 0;
-  switch (type) {
-    case WireType::kBytes: {
-      error = read_length(cursor, end, length);
-      if (error != WireError::kNone) return wrong(rule, error);
-      const char* const begin = cursor;
-      cursor += length;
-      return !is_known || content(rule, begin, cursor, depth);
-    }
+WireError PieceCheck::parse_header(const char* begin, const char* end, Header& header) {
+  const char* cursor = begin;
+  std::uint8_t type = 0;
+  WireError error = read_tag(cursor, end, header.number, type);
+  if (error != WireError::kNone) return error;
+  header.type = static_cast<WireType>(type);
+  std::uint64_t value = 0;
+  switch (header.type) {
+    case WireType::kBytes:
+      error = read_varint<5>(cursor, end, value);
+      header.size = static_cast<std::size_t>(cursor - begin);
+      header.whole = header.size + value;
+      return error;
     case WireType::kVarint:
-      error = read_varint(cursor, end, number);
-      break;
+      error = read_varint(cursor, end, value);
+      header.whole = static_cast<std::size_t>(cursor - begin);
+      return error;
     case WireType::kFixed64:
     case WireType::kFixed32:
-      length = type == WireType::kFixed64 ? 8 : 4;
-      if (static_cast<std::size_t>(end - cursor) < length)
-        return wrong(rule, WireError::kTruncated);
-      cursor += length;
-      break;
-    default:
-      error = WireError::kWireType;
+      header.whole =
+          static_cast<std::size_t>(cursor - begin) + (header.type == WireType::kFixed64 ? 8 : 4);
+      return WireError::kNone;
   }
-  if (error != WireError::kNone) return wrong(rule, error);
-  if (is_known && wire_type_of(rule.type) != type) {
-    return refuse(fmt::format("{} {}", rule.name, expected_text(rule.type)));
-  }
-  return true;
+  return WireError::kWireType;
 }
 
-// Of a known field of wire type kBytes.
-bool Checker::content(const FieldRule& rule, const char* cursor, const char* end, int depth) {
-  const auto size = static_cast<std::size_t>(end - cursor);
-  switch (rule.type) {
-    case FieldType::kKeyValue:
-      // Such a one is a message in a message.
-      if (depth + 2 <= kMaxMessageDepth && is_plain_key_value(cursor, end)) return true;
-      return message(rule.message, cursor, end, depth + 1);
-    case FieldType::kMessage:
-      if (rule.is_item) ++items_;
-      return message(rule.message, cursor, end, depth + 1);
-    case FieldType::kTraceId:
-    case FieldType::kSpanId:
-      if (size == id_size(rule.type) || size == 0) return true;
-      return refuse(
-          fmt::format("{} has {} bytes instead of {}", rule.name, size, id_size(rule.type)));
-    case FieldType::kBytes:
-      return true;
-    case FieldType::kPackedVarint:
-      return packed_varints(rule, cursor, end);
-    case FieldType::kPackedFixed64:
-      if (size % 8 == 0) return true;
-      return wrong(rule, WireError::kTruncated);
-    default:
-      return refuse(fmt::format("{} {}", rule.name, expected_text(rule.type)));
+// Of the field at the cursor, in a message with `size` bytes left.
+WireError PieceCheck::read_header(std::size_t size, Header& header) {
+  const std::size_t wanted = std::min(size, kMaxHeader);
+  if (left() >= wanted) {
+    return parse_header(cursor_.data(), cursor_.data() + wanted, header);
   }
+  std::array<char, kMaxHeader> bytes{};
+  std::size_t copied = 0;
+  std::string_view piece = cursor_;
+  for (std::size_t next = 1; copied < wanted; ++next) {
+    const std::size_t count = std::min(piece.size(), wanted - copied);
+    if (count != 0) std::memcpy(bytes.data() + copied, piece.data(), count);
+    copied += count;
+    if (next >= pieces_.size()) break;
+    piece = pieces_[next].view();
+  }
+  return parse_header(bytes.data(), bytes.data() + copied, header);
 }
 
-bool Checker::packed_varints(const FieldRule& rule, const char* cursor, const char* end) {
-  while (cursor != end) {
-    std::uint64_t number = 0;
-    if (const WireError error = read_varint(cursor, end, number); error != WireError::kNone) {
-      return wrong(rule, error);
+std::string_view PieceCheck::take_whole(std::size_t size) {
+  if (left() >= size) {
+    const std::string_view whole = cursor_.substr(0, size);
+    cursor_.remove_prefix(size);
+    list_.append(pieces_.front(), whole);
+    return whole;
+  }
+  joined_.clear();
+  while (joined_.size() < size && next_piece()) {
+    const std::size_t count = std::min(size - joined_.size(), left());
+    joined_ += cursor_.substr(0, count);
+    cursor_.remove_prefix(count);
+  }
+  list_.append_copy(joined_);
+  return joined_;
+}
+
+bool PieceCheck::level(MessageName name, std::size_t size, int depth) {
+  static constexpr FieldRule kUnknownField;
+  const MessageRule& rules = rule_of(name);
+  while (size != 0) {
+    if (!next_piece()) return check_.refuse(to_text(WireError::kTruncated));
+    Header header;
+    if (const WireError error = read_header(size, header); error != WireError::kNone) {
+      return check_.refuse(to_text(error));
     }
+    const FieldRule& rule = header.number <= kMaxKnownField ? rules[header.number] : kUnknownField;
+    if (header.whole > size) return check_.refuse(rule, WireError::kTruncated);
+    size -= header.whole;
+    if (header.type == WireType::kBytes && is_upper_level(rule.message)) {
+      take_whole(header.size);
+      if (!level(rule.message, header.whole - header.size, depth + 1)) return false;
+      continue;
+    }
+    const std::string_view whole = take_whole(header.whole);
+    if (!check_.message(name, whole.data(), whole.data() + whole.size(), depth)) return false;
   }
   return true;
 }
@@ -199,22 +189,20 @@ bool Checker::packed_varints(const FieldRule& rule, const char* cursor, const ch
 }  // namespace
 
 Result<std::size_t> check_request(std::string_view bytes, Signal signal) {
-  const bool is_traces = signal == Signal::kTraces;
-  Checker checker;
+  MessageCheck check;
   const bool is_well_formed =
-      checker.message(is_traces ? MessageName::kTraceRequest : MessageName::kMetricsRequest,
-                      bytes.data(), bytes.data() + bytes.size(), 0);
-  if (!is_well_formed) {
-    return permanent(fmt::format(
-        "malformed {}: {}", is_traces ? "ExportTraceServiceRequest" : "ExportMetricsServiceRequest",
-        checker.reason()));
-  }
-  const std::size_t items = checker.items();
-  if (items > kManyItems && bytes.size() / kMinItemBytes < items) {
-    return permanent(fmt::format("{} {} in {} bytes: they cannot be real", items, items_of(signal),
-                                 bytes.size()));
-  }
-  return items;
+      check.message(request_of(signal), bytes.data(), bytes.data() + bytes.size(), 0);
+  return verdict(check, is_well_formed, bytes.size(), signal);
+}
+
+Result<CheckedPieces> check_pieces(std::span<const Slice> pieces, Signal signal) {
+  std::size_t size = 0;
+  for (const Slice& piece : pieces) size += piece.size();
+  PieceCheck check(pieces);
+  const bool is_well_formed = check.level(request_of(signal), size, 0);
+  Result<std::size_t> items = verdict(check.check(), is_well_formed, size, signal);
+  if (!items) return std::unexpected(std::move(items.error()));
+  return CheckedPieces{.slices = check.take(), .items = *items};
 }
 
 }  // namespace kernspan::otlp

@@ -16,8 +16,7 @@ Registry pipeline_components() {
   return {
       .receivers = {otlp_receiver_factory()},
       .processors = {batch_processor_factory()},
-      .exporters = {debug_exporter_factory(), file_exporter_factory(), otlp_exporter_factory(),
-                    otlp_grpc_exporter_factory()},
+      .exporters = {debug_exporter_factory(), file_exporter_factory(), otlp_exporter_factory()},
       .connectors = {forward_connector_factory()},
       .extensions = {file_storage_extension_factory(), health_check_extension_factory()},
   };

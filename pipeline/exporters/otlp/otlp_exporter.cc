@@ -22,11 +22,10 @@ Result<std::unique_ptr<Exporter>> create(const ConfigNode& node, const Component
 }  // namespace
 
 ExporterFactory otlp_exporter_factory() {
-  return {.type = "otlp", .signals = kTracesAndMetrics, .create = create};
-}
-
-ExporterFactory otlp_grpc_exporter_factory() {
-  return {.type = "otlp_grpc", .signals = kTracesAndMetrics, .create = create};
+  return {.type = "otlp_grpc",
+          .deprecated_names = {"otlp"},
+          .signals = kTracesAndMetrics,
+          .create = create};
 }
 
 }  // namespace kernspan

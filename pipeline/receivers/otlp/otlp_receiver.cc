@@ -223,7 +223,7 @@ void OtlpReceiver::Server::answer(Call& call, const grpc::Status& status) {
 }
 
 grpc::Status OtlpReceiver::Server::take(const grpc::ByteBuffer& message) {
-  auto request = otlp::to_inflated_slice(message, settings_.max_recv_msg_size_bytes);
+  auto request = otlp::to_inflated_slices(message, settings_.max_recv_msg_size_bytes);
   if (!request && request.error() == otlp::GunzipError::kTooLarge) {
     books_.too_large.add();
     return {grpc::StatusCode::RESOURCE_EXHAUSTED,
