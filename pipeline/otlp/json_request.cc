@@ -305,6 +305,7 @@ bool RequestHandler::parse_error(std::size_t, const std::string&, const Json::ex
 }  // namespace
 
 Result<std::string> encode_json_request(std::string_view json, Signal signal) {
+  if (json.size() > kMaxJsonBytes) return permanent("malformed OTLP JSON: more than 512 MiB");
   RequestHandler handler(signal);
   try {
     if (Json::sax_parse(json.begin(), json.end(), &handler)) return handler.finish();

@@ -3,6 +3,7 @@
 // strings or numbers, bytes in base64, unknown keys ignored. Enumerations may be names as well.
 #pragma once
 
+#include <cstddef>
 #include <string>
 #include <string_view>
 
@@ -14,6 +15,9 @@ namespace kernspan::otlp {
 // Deeper than any client nests values, and such that no protobuf library refuses what comes out:
 // its messages are nested at most 100 deep.
 inline constexpr int kMaxJsonDepth = 128;
+
+// A packed number is up to four times as long on the wire, where offsets have 32 bits.
+inline constexpr std::size_t kMaxJsonBytes = 512 << 20;
 
 // The encoded export request that one JSON object stands for. A permanent error says where and what
 // is wrong, by path ("resourceSpans[0].scopeSpans[0].spans[2].traceId") or by byte.

@@ -43,14 +43,14 @@ void WireWriter::tag(std::uint32_t field, std::uint32_t type) {
 void WireWriter::begin(std::uint32_t field) {
   tag(field, kLengthDelimited);
   open_.push_back({.nested = nested_.size(), .length_bytes = 0});
-  nested_.push_back({.position = out_.size(), .size = 0});
+  nested_.push_back({.position = static_cast<std::uint32_t>(out_.size()), .size = 0});
 }
 
 void WireWriter::end() {
   const Open ended = open_.back();
   open_.pop_back();
   Nested& nested = nested_[ended.nested];
-  nested.size = out_.size() - nested.position + ended.length_bytes;
+  nested.size = static_cast<std::uint32_t>(out_.size() - nested.position + ended.length_bytes);
   const std::size_t own = varint_size(nested.size);
   length_bytes_ += own;
   if (!open_.empty()) open_.back().length_bytes += own + ended.length_bytes;

@@ -17,6 +17,7 @@
 
 namespace kernspan::otlp {
 
+// Less than 4 GiB in all.
 class WireWriter {
  public:
   // A nested message, or the packed values of a repeated field. Each begin() has its end().
@@ -33,14 +34,18 @@ class WireWriter {
   void packed_fixed32(std::uint32_t value);
   void packed_fixed64(std::uint64_t value);
 
+  // Fields that are encoded already.
+  void raw(std::string_view fields) { out_ += fields; }
+
   bool empty() const { return out_.empty(); }
   // Everything written, with the lengths in their places; the writer starts over.
   std::string finish();
 
  private:
+  // 32 bits are enough for what the header allows, and a request of empty messages has many.
   struct Nested {
-    std::size_t position;  // in out_, where the length goes
-    std::size_t size;
+    std::uint32_t position;  // in out_, where the length goes
+    std::uint32_t size;
   };
   struct Open {
     std::size_t nested;        // index into nested_

@@ -6,14 +6,15 @@
 #include "pipeline/exporters/otlp/otlp_exporter.h"
 #include "pipeline/extensions/health_check/health_check.h"
 #include "pipeline/processors/batch/batch_processor.h"
-#include "pipeline/receivers/otlp/otlp_receiver.h"
+#include "pipeline/receivers/otlp/otlp_factory.h"
+#include "pipeline/receivers/zipkin/zipkin_receiver.h"
 
 namespace kernspan {
 
 // Adding a component: its folder, and a row here.
 Registry pipeline_components() {
   return {
-      .receivers = {otlp_receiver_factory()},
+      .receivers = {otlp_receiver_factory(), zipkin_receiver_factory()},
       .processors = {batch_processor_factory()},
       .exporters = {debug_exporter_factory(), file_exporter_factory(), otlp_exporter_factory(),
                     otlp_grpc_exporter_factory()},
