@@ -18,7 +18,7 @@ void read_encodings(ConfigReader& http, HttpServerSettings* settings) {
   settings->encodings.clear();
   for (const std::string& name : names) {
     if (const auto encoding = content_encoding(name)) {
-      settings->encodings.push_back(*encoding);
+      if (*encoding != ContentEncoding::kIdentity) settings->encodings.push_back(*encoding);
     } else if (name == "snappy" || name == "lz4" || name == "x-snappy-framed") {
       http.warning(
           "compression_algorithms",

@@ -93,7 +93,7 @@ TEST_P(BodyDecoder, RefusesGarbageBehindIt) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Encodings, BodyDecoder, ::testing::ValuesIn(cases()),
-                         [](const auto& info) { return std::string(info.param.name); });
+                         [](const auto& chosen) { return std::string(chosen.param.name); });
 
 TEST(BodyDecoderTest, JoinsGzipMembersAndZstdFrames) {
   const std::string gzip = deflated("one ", MAX_WBITS + 16) + deflated("two", MAX_WBITS + 16);

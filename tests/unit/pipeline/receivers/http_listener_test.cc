@@ -203,7 +203,7 @@ TEST_F(HttpListenerTest, HeadsAreBounded) {
 
 TEST_F(HttpListenerTest, GarbageIsAnsweredAndClosed) {
   listen();
-  for (const std::string garbage :
+  for (const std::string& garbage :
        {std::string("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"), std::string("\x16\x03\x01\x02\x00\x01", 6),
         std::string("POST\r\n\r\n"), std::string(1000, '\0'),
         std::string("POST /echo HTTP/1.1\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nxx")}) {

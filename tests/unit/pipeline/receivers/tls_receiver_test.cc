@@ -87,7 +87,8 @@ class TlsTest : public ::testing::TestWithParam<std::string> {
   }
 
   bool grpc_sends(const ClientFiles& files, const std::string& token) {
-    grpc::SslCredentialsOptions options{.pem_root_certs = certificates_.text(files.ca + ".pem")};
+    grpc::SslCredentialsOptions options;
+    options.pem_root_certs = certificates_.text(files.ca + ".pem");
     if (!files.identity.empty()) {
       options.pem_private_key = certificates_.text(files.identity + ".key");
       options.pem_cert_chain = certificates_.text(files.identity + ".pem");
@@ -228,7 +229,7 @@ TEST_P(TlsTest, AsksTheAuthenticator) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Protocols, TlsTest, ::testing::Values("grpc", "http"),
-                         [](const auto& info) { return info.param; });
+                         [](const auto& chosen) { return chosen.param; });
 
 class HttpTlsTest : public TlsTest {};
 INSTANTIATE_TEST_SUITE_P(Http, HttpTlsTest, ::testing::Values("http"));
