@@ -8,6 +8,7 @@
 #include <bpf/bpf_helpers.h>
 #include <bpf/bpf_tracing.h>
 
+#include "bpf/grpc_go.bpf.h"
 #include "bpf/lifecycle.bpf.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
@@ -74,5 +75,21 @@ int BPF_PROG(tp_exit, struct task_struct* task) {
 SEC("?tp_btf/sched_switch")
 int BPF_PROG(tp_switch, bool is_preempted, struct task_struct* previous) {
   on_switch(is_preempted, previous);
+  return 0;
+}
+
+/* At the returns of google.golang.org/grpc/internal/transport.(*http2Client).NewStream: the stream, or
+ * nil, in AX. */
+SEC("?uprobe")
+int go_new_stream(struct pt_regs* regs) {
+  on_grpc_call(bpf_get_attach_cookie(regs), KS_GRPC_CLIENT, regs->r14, regs->ax, 0);
+  return 0;
+}
+
+/* At the first instruction of google.golang.org/grpc.(*Server).handleStream(transport, stream): the
+ * receiver in AX, the transport's two words in BX and CX, the stream in DI. */
+SEC("?uprobe")
+int go_handle(struct pt_regs* regs) {
+  on_grpc_call(bpf_get_attach_cookie(regs), KS_GRPC_SERVER, regs->r14, regs->di, regs->cx);
   return 0;
 }

@@ -9,6 +9,7 @@
 
 #include "bpf/abi/counters.h"
 #include "bpf/abi/events.h"
+#include "bpf/abi/go_layout.h"
 #include "bpf/http2_state.h"
 #include "bpf/http2_transfer.h"
 #include "bpf/message_state.h"
@@ -127,6 +128,15 @@ struct {
   __type(key, ks_u32);
   __type(value, ks_u8);
 } process_policy SEC(".maps");
+
+/* Executables with grpc-go, by the cookie of their uprobes; user space fills a slot before it attaches,
+ * and uses it again when nothing is attached with it. */
+struct {
+  __uint(type, BPF_MAP_TYPE_ARRAY);
+  __uint(max_entries, KS_GO_LAYOUTS_MAX);
+  __type(key, ks_u32);
+  __type(value, struct ks_go_layout);
+} go_layouts SEC(".maps");
 
 /* The agent itself, never traced. */
 const volatile __u32 agent_tgid = 0;

@@ -176,6 +176,11 @@ void ExecutionContexts::settle(std::uint64_t trust_key, bool held) {
   to_go = std::min(to_go + kDistrustStep, kDistrustMax);
 }
 
+void ExecutionContexts::handed_over(Exchange& request) {
+  request_ended(request);
+  request.reader = {};
+}
+
 void ExecutionContexts::request_ended(Exchange& request) {
   Context* context = find(request.reader);
   if (!context) return;

@@ -44,15 +44,7 @@ class ExecutionContexts {
   // bytes.
   explicit ExecutionContexts(std::size_t contexts_max = 65536);
 
-  // Why nothing is said about who is being worked for.
-  enum class Doubt : std::uint8_t {
-    kNone,
-    kNoRequest,   // the context has no request open
-    kTurnOver,    // an event loop has waited for events since it last read
-    kAmbiguous,   // several requests wait for the loop
-    kQueued,      // an answer came in a process that queues its calls
-    kDistrusted,  // the process has lately proved the model wrong
-  };
+  using Doubt = kernspan::Doubt;
   struct Guess {
     Exchange* request = nullptr;
     Evidence evidence = Evidence::kNone;
@@ -83,6 +75,9 @@ class ExecutionContexts {
 
   // The context sent the first byte of `request`'s response: compares with the prediction.
   void response_begun(const Caller& caller, Exchange& request);
+
+  // Whoever read the request does not serve it: the program has said who does.
+  void handed_over(Exchange& request);
 
   // The request is over, in whatever way.
   void request_ended(Exchange& request);

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cstring>
-#include <vector>
 
 namespace kernspan {
 namespace {
@@ -17,8 +16,15 @@ bool rests_on_order(Evidence evidence) {
 }
 
 bool unconfirmed(const Exchange& exchange) {
-  return exchange.parent && rests_on_order(exchange.evidence) && !exchange.parent->response_begun &&
-         !exchange.parent->ended;
+  return exchange.parent && !exchange.is_exact && rests_on_order(exchange.evidence) &&
+         !exchange.parent->response_begun && !exchange.parent->ended;
+}
+
+Attribution attribution(const ExecutionContexts::Guess& guess) {
+  return {.request = ExchangePtr(guess.request),
+          .evidence = guess.evidence,
+          .doubt = guess.doubt,
+          .after_answer = guess.after_answer};
 }
 
 }  // namespace
@@ -52,7 +58,7 @@ void Linker::give_up_waiting(const Connect& connect) {
 }
 
 void Linker::request_read(Exchange& exchange, const Caller& caller, bool first) {
-  contexts_.request_read(caller, exchange);
+  if (exchange.handler == 0) contexts_.request_read(caller, exchange);
   if (!first) return;
   if (exchange.header_context) {
     by_header_.emplace(HeaderKey{exchange.tgid, exchange.header_context->trace_id,
@@ -93,8 +99,46 @@ Exchange* Linker::same_header_request(const Exchange& exchange) {
 
 void Linker::call_sent(Exchange& exchange, const Caller& caller, bool first_on_connection) {
   const ExecutionContexts::Guess guess = guess_caller(exchange, caller, first_on_connection);
-  Exchange* request = guess.request;
-  Evidence evidence = guess.evidence;
+  if (Exchange* request = attribute(exchange, attribution(guess))) {
+    contexts_.acted(caller, *request);
+  }
+  join_wire(exchange);
+}
+
+void Linker::handled_by(Exchange& exchange, const Caller& caller) {
+  if (exchange.handler == 0) contexts_.handed_over(exchange);
+  handlers_.serves(caller, exchange);
+}
+
+Attribution Linker::attribution_of(const Caller& caller) {
+  if (const auto handled = handlers_.request_of(caller)) {
+    if (!*handled) return {.request = {}, .doubt = Doubt::kNoRequest};
+    return {.request = *handled, .evidence = Evidence::kGoroutine, .is_exact = true};
+  }
+  return attribution(contexts_.current(caller));
+}
+
+void Linker::called_for(Exchange& exchange, const Attribution& by) {
+  if (exchange.trace_id.is_valid()) {
+    ++counters_.late;
+    return;
+  }
+  if (exchange.on_behalf_of) {
+    if (exchange.on_behalf_of->open_calls > 0) --exchange.on_behalf_of->open_calls;
+    --exchange.on_behalf_of->calls_total;
+    exchange.on_behalf_of = {};
+  }
+  exchange.parent = {};
+  exchange.evidence = Evidence::kNone;
+  attribute(exchange, by);
+}
+
+// Makes the call one of the request's. Returns the request; null if there is none.
+Exchange* Linker::attribute(Exchange& exchange, const Attribution& by) {
+  Exchange* request = by.request.get();
+  Evidence evidence = by.evidence;
+  exchange.doubt = Doubt::kNone;
+  exchange.is_exact = false;
   if (exchange.header_context) {
     // A header settles it: it is the trace's own word. With several requests under the same header
     // the order tells them apart.
@@ -107,23 +151,25 @@ void Linker::call_sent(Exchange& exchange, const Caller& caller, bool first_on_c
     evidence = same || guess_has_it ? Evidence::kTraceparent : Evidence::kNone;
   }
   if (request) {
-    contexts_.acted(caller, *request);
     if (within_bounds(exchange, *request)) {
       exchange.on_behalf_of = ExchangePtr(request);
       ++request->open_calls;
       ++request->calls_total;
-      exchange.after_answer = guess.after_answer;
+      exchange.after_answer = by.after_answer;
+      exchange.is_exact = by.is_exact;
       if (evidence != Evidence::kNone) adopt(exchange, *request, evidence);
     } else {
       ++counters_.bounds;
     }
   } else if (!exchange.header_context) {
-    count_doubt(guess.doubt);
+    exchange.doubt = by.doubt;
   }
-  join_wire(exchange);
+  return request;
 }
 
 void Linker::answer_read(Exchange& exchange, const Caller& caller, bool complete) {
+  // The thread that reads for a goroutine is nobody's context.
+  if (exchange.is_exact) return;
   if (exchange.on_behalf_of && !exchange.on_behalf_of->ended) {
     contexts_.answer_read(caller, *exchange.on_behalf_of, complete);
   } else {
@@ -132,12 +178,13 @@ void Linker::answer_read(Exchange& exchange, const Caller& caller, bool complete
 }
 
 void Linker::response_begun(Exchange& exchange, const Caller& caller) {
-  contexts_.response_begun(caller, exchange);
+  if (exchange.handler == 0) contexts_.response_begun(caller, exchange);
 }
 
 void Linker::ended(Exchange& exchange) {
   if (exchange.role == Role::kServer) {
     contexts_.request_ended(exchange);
+    handlers_.request_ended(exchange);
     if (exchange.header_context) {
       const auto [first, last] =
           by_header_.equal_range({exchange.tgid, exchange.header_context->trace_id,
@@ -199,7 +246,7 @@ bool Linker::awaits_confirmation(const Exchange& exchange) {
 
 // What was learned since the link was made may have taken its ground away.
 void Linker::drop_unconfirmed(Exchange& exchange) {
-  if (!exchange.parent || !rests_on_order(exchange.evidence)) return;
+  if (!exchange.parent || exchange.is_exact || !rests_on_order(exchange.evidence)) return;
   if (exchange.parent->answered_elsewhere) {
     ++counters_.answered_elsewhere;
   } else if (!contexts_.still_believes(*exchange.parent, exchange.evidence,
@@ -213,12 +260,12 @@ void Linker::drop_unconfirmed(Exchange& exchange) {
 }
 
 void Linker::settle(Exchange& exchange) {
-  std::vector<Exchange*> chain;
+  chain_.clear();
   for (Exchange* at = &exchange; at && !at->trace_id.is_valid(); at = at->parent.get()) {
     drop_unconfirmed(*at);
-    chain.push_back(at);
+    chain_.push_back(at);
   }
-  for (auto place = chain.rbegin(); place != chain.rend(); ++place) {
+  for (auto place = chain_.rbegin(); place != chain_.rend(); ++place) {
     Exchange& at = **place;
     if (!at.span_id.is_valid()) at.span_id = new_span_id();
     if (at.parent) {
@@ -241,6 +288,7 @@ void Linker::settle(Exchange& exchange) {
     }
     wire_.withdraw(at);
     count_link(at.evidence);
+    count_doubt(at.doubt);
   }
 }
 
@@ -272,6 +320,7 @@ void Linker::sweep_connects(std::uint64_t now_ns) {
 void Linker::count_doubt(ExecutionContexts::Doubt doubt) {
   switch (doubt) {
     case ExecutionContexts::Doubt::kNone:
+      break;
     case ExecutionContexts::Doubt::kNoRequest:
       ++counters_.no_request;
       break;

@@ -5,7 +5,8 @@
 //   server span:  wire (the client span of the same request on this node), its traceparent header;
 //                 else it is a root.
 //   client span:  a traceparent that an open request of the same process came with (it was passed
-//                 through), a traceparent of its own (an SDK's span), the context that sent it;
+//                 through), a traceparent of its own (an SDK's span), the goroutine that the program says has
+//                 made it, the context that sent it;
 //                 else it is a root.
 //
 // Used by one thread only.
@@ -14,8 +15,10 @@
 #include <cstdint>
 #include <functional>
 #include <unordered_map>
+#include <vector>
 
 #include "agent/causality/execution_contexts.h"
+#include "agent/causality/goroutine_handlers.h"
 #include "agent/causality/wire_index.h"
 #include "agent/conn/caller.h"
 #include "agent/conn/exchange.h"
@@ -70,6 +73,12 @@ class Linker {
   void request_read(Exchange& exchange, const Caller& caller, bool first);
   // Outgoing request: its head was sent; `first_on_connection` if none was seen before it.
   void call_sent(Exchange& exchange, const Caller& caller, bool first_on_connection);
+  // The program says that this goroutine handles the request, and no other context.
+  void handled_by(Exchange& exchange, const Caller& caller);
+  // Whom a goroutine that is known by its number works for, now.
+  Attribution attribution_of(const Caller& caller);
+  // The program says who has made the call: that counts, not who sent its bytes.
+  void called_for(Exchange& exchange, const Attribution& attribution);
   // Bytes of the answer to a call were read, up to the last if complete.
   void answer_read(Exchange& exchange, const Caller& caller, bool complete);
   // The context read something that concerns no request: the end of an idle connection.
@@ -89,7 +98,10 @@ class Linker {
   // For a span that is no exchange's.
   SpanId new_span_id() const;
 
-  void process_gone(std::uint32_t tgid) { contexts_.process_gone(tgid); }
+  void process_gone(std::uint32_t tgid) {
+    contexts_.process_gone(tgid);
+    handlers_.process_gone(tgid);
+  }
   // Once a second or so: forgets old connects, and requests that are over.
   void sweep(std::uint64_t now_ns);
 
@@ -117,6 +129,7 @@ class Linker {
   };
 
   static void give_up_waiting(const Connect& connect);
+  Exchange* attribute(Exchange& exchange, const Attribution& by);
   void join_wire(Exchange& exchange);
   void adopt(Exchange& child, Exchange& parent, Evidence evidence);
   bool within_bounds(const Exchange& child, const Exchange& parent) const;
@@ -131,7 +144,9 @@ class Linker {
   LinkLimits limits_;
   RandomId random_id_;
   ExecutionContexts contexts_;
+  GoroutineHandlers handlers_;
   WireIndex wire_;
+  std::vector<Exchange*> chain_;  // of settle(), kept for its memory
   std::unordered_map<std::uint64_t, Connect> connects_;
   std::uint64_t connects_swept_ns_ = 0;
   // Open incoming requests by the header they came with.

@@ -55,6 +55,12 @@ namespace kernspan {
   X(role_conflicts, "role_conflicts")                                                          \
   /* Responses that were recorded before their requests. */                                    \
   X(early_responses, "early_responses")                                                        \
+  /* What grpc-go programs said of their streams. */                                           \
+  X(calls_matched, "grpc_calls_matched")                                                       \
+  X(methods_learned, "grpc_methods_learned") /* of them, those that the wire did not tell */   \
+  X(calls_conflicting, "grpc_calls_conflicting")                                               \
+  X(calls_late, "grpc_calls_late")           /* the stream was over */                         \
+  X(calls_unmatched, "grpc_calls_unmatched") /* no such stream came by within a second */      \
   X(not_http2, "not_http2") /* transfers without frames on a connection that speaks HTTP/2 */
 
 struct Http2Counters {

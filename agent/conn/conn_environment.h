@@ -6,6 +6,7 @@
 #include "agent/conn/conn_counters.h"
 #include "agent/conn/exchange.h"
 #include "agent/conn/exchange_observer.h"
+#include "agent/conn/grpc_calls.h"
 
 namespace kernspan {
 
@@ -14,6 +15,7 @@ struct ConnEnvironment {
   ExchangePool& pool;
   ExchangeObserver& observer;
   ConnCounters& counters;
+  GrpcCalls& calls;
   // Requests without a response on one connection (pipelining). 128: nobody pipelines more, and a
   // stream out of step must not grow.
   std::size_t pipelined_max = 128;

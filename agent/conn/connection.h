@@ -8,6 +8,7 @@
 #include "agent/conn/caller.h"
 #include "agent/conn/conn_environment.h"
 #include "agent/conn/exchange.h"
+#include "agent/conn/grpc_calls.h"
 #include "bpf/abi/events.h"
 
 namespace kernspan {
@@ -19,6 +20,9 @@ class Connection {
   // One piece of one transfer; `bytes` are its captured bytes.
   virtual void on_transfer(const ks_transfer_event& event, std::string_view bytes,
                            const Caller& caller) = 0;
+
+  // What the program says of one of its streams. False if that has not been seen yet.
+  virtual bool on_grpc_call(const GrpcCall& call) = 0;
 
   // The local side has finished sending, or (KS_CLOSE_FINAL) the connection is over.
   virtual void on_close(const ks_close_event& event) = 0;

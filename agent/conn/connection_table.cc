@@ -1,9 +1,18 @@
 #include "agent/conn/connection_table.h"
 
+#include <utility>
+
 #include "agent/conn/http1_connection.h"
 #include "agent/conn/http2_connection.h"
 
 namespace kernspan {
+namespace {
+
+// How long after its record a call's HEADERS may come by: what is queued behind flow control waits with its
+// body, not with its head.
+constexpr std::uint64_t kCallWaitNs = 1'000'000'000;
+
+}  // namespace
 
 ConnectionTable::ConnectionTable(ConnEnvironment& environment, std::size_t connections_max)
     : environment_(environment), connections_max_(connections_max) {}
@@ -51,7 +60,15 @@ void ConnectionTable::on_close(const ks_close_event& event) {
   connections_.erase(found);
 }
 
+void ConnectionTable::on_grpc_call(GrpcCall call) {
+  const auto found = connections_.find(call.connection);
+  if (found != connections_.end() && found->second.connection->on_grpc_call(call)) return;
+  environment_.calls.put(std::move(call));
+}
+
 void ConnectionTable::expire(std::uint64_t now_ns, std::uint64_t timeout_ns) {
+  if (now_ns > kCallWaitNs) environment_.calls.expire(now_ns - kCallWaitNs);
+  environment_.counters.http2.calls_unmatched = environment_.calls.unmatched();
   std::erase_if(connections_, [&](const auto& item) {
     const Entry& entry = item.second;
     entry.connection->expire(now_ns, timeout_ns);

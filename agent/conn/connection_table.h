@@ -18,6 +18,7 @@ class ConnectionTable {
 
   void on_transfer(const ks_transfer_event& event, std::string_view bytes, const Caller& caller);
   void on_close(const ks_close_event& event);
+  void on_grpc_call(GrpcCall call);
 
   // Ends exchanges without activity for `timeout_ns`. Looks at every connection: once a second or so.
   void expire(std::uint64_t now_ns, std::uint64_t timeout_ns);

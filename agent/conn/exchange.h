@@ -62,6 +62,16 @@ constexpr std::string_view evidence_name(Evidence evidence) {
   return "";
 }
 
+// Why nothing is said about whom a call is for.
+enum class Doubt : std::uint8_t {
+  kNone,
+  kNoRequest,   // the context has no request open
+  kTurnOver,    // an event loop has waited for events since it last read
+  kAmbiguous,   // several requests wait for the loop
+  kQueued,      // an answer came in a process that queues its calls
+  kDistrusted,  // the process has lately proved the model wrong
+};
+
 // What one stretch of execution is known by: a goroutine, else a thread.
 struct ContextKey {
   std::uint32_t tgid = 0;
@@ -105,9 +115,13 @@ struct Exchange {
   // --- who caused it (agent/causality) ---
   ExchangePtr parent;
   Evidence evidence = Evidence::kNone;
+  bool is_exact =
+      false;  // client: the link is the program's own word, and waits for no confirmation
+  Doubt doubt = Doubt::kNone;  // client: why there is no link, while there is none
   bool after_answer = false;  // client: sent after a callee's answer, not after a request, was read
   ExchangePtr on_behalf_of;   // client: the open incoming request that the call is for
   ContextKey reader;          // server: the context that read the request
+  std::uint64_t handler = 0;  // server: the number of the goroutine that handles it; 0: not known
   bool answered_elsewhere = false;  // server: another context than the reader sent the response
   std::uint32_t open_calls =
       0;  // server: calls on its behalf that wait for a connection or an answer

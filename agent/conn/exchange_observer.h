@@ -2,6 +2,7 @@
 
 #include "agent/conn/caller.h"
 #include "agent/conn/exchange.h"
+#include "agent/conn/grpc_calls.h"
 
 namespace kernspan {
 
@@ -23,6 +24,9 @@ class ExchangeObserver {
   // The exchange is over; end_ns and everything else is set. `caller` is null where it was
   // not bytes of its response that ended it (connection closed, timeout, eviction, next request).
   virtual void on_end(const ExchangePtr& exchange, const Caller* caller) = 0;
+  // The program has said who calls, or who handles the call; the exchange has what it said of the method.
+  // Between on_request and on_end, perhaps several times.
+  virtual void on_grpc_call(Exchange& exchange, const GrpcCall& call) = 0;
   // The exchange has been open for long, and still is: said between on_request and on_end, a bounded
   // number of times.
   virtual void on_interim(const ExchangePtr& exchange) = 0;

@@ -29,6 +29,7 @@ class Http1Connection final : public Connection {
   void on_close(const ks_close_event& event) override;
   void expire(std::uint64_t now_ns, std::uint64_t timeout_ns) override;
   void abandon(std::string_view reason, std::uint64_t& counter) override;
+  bool on_grpc_call(const GrpcCall&) override { return false; }
   ExchangePtr leave_for_http2() override;
   bool is_http2() const override { return false; }
   bool has_open_exchanges() const override { return !open_.empty(); }

@@ -299,6 +299,40 @@ void Http2Connection::open(Stream& stream, std::uint32_t id, std::int32_t offset
   ++open_count_;
   ++env_.counters.exchanges_opened;
   env_.observer.on_request(exchange, *caller_, first);
+  if (const auto call = env_.calls.take(cookie_, id)) take_call(stream, *call);
+}
+
+// --- what the program says ----------------------------------------------------------------------
+
+bool Http2Connection::on_grpc_call(const GrpcCall& call) {
+  Stream* stream = find(call.stream);
+  // A number that has been used and is not open any more is too late; nobody will ask for it again.
+  if (!stream && role_ && call.stream <= highest_request_) {
+    ++env_.counters.http2.calls_late;
+    return true;
+  }
+  if (!stream || !stream->announced) return false;
+  take_call(*stream, call);
+  return true;
+}
+
+void Http2Connection::take_call(Stream& stream, const GrpcCall& call) {
+  if (stream.exchange->ended) {
+    ++env_.counters.http2.calls_late;
+    return;
+  }
+  switch (stream.take(call)) {
+    case Http2Stream::CallFit::kConflict:
+      ++env_.counters.http2.calls_conflicting;
+      return;
+    case Http2Stream::CallFit::kLearned:
+      ++env_.counters.http2.methods_learned;
+      break;
+    case Http2Stream::CallFit::kKnown:
+      break;
+  }
+  ++env_.counters.http2.calls_matched;
+  env_.observer.on_grpc_call(*stream.exchange, call);
 }
 
 void Http2Connection::request_over(Stream& stream) {

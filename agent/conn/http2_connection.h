@@ -38,6 +38,7 @@ class Http2Connection final : public Connection {
 
   void on_transfer(const ks_transfer_event& event, std::string_view bytes,
                    const Caller& caller) override;
+  bool on_grpc_call(const GrpcCall& call) override;
   void on_close(const ks_close_event& event) override;
   void expire(std::uint64_t now_ns, std::uint64_t timeout_ns) override;
   void abandon(std::string_view reason, std::uint64_t& counter) override;
@@ -80,6 +81,7 @@ class Http2Connection final : public Connection {
                        bool end_stream);
   void on_response_head(std::uint32_t id, const Http2Head& head, bool end_stream);
   void open(Stream& stream, std::uint32_t id, std::int32_t offset, const Http2Head& head);
+  void take_call(Stream& stream, const GrpcCall& call);
   void request_over(Stream& stream);
   // These two may remove the stream.
   void response_over(Streams::iterator place);

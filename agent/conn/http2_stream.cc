@@ -27,6 +27,18 @@ void Http2Half::end(MessageFlow& flow, std::uint64_t now_ns) {
   }
 }
 
+Http2Stream::CallFit Http2Stream::take(const GrpcCall& call) {
+  if (call.role != exchange->role) return CallFit::kConflict;
+  if (call.method.empty()) return CallFit::kKnown;
+  const bool is_unknown = exchange->target.empty();
+  if (!is_unknown && exchange->target != call.method) return CallFit::kConflict;
+  exchange->target = call.method;
+  if (exchange->method.empty()) exchange->method = "POST";
+  if (!rpc_certain) exchange->stream->rpc = grpc::Protocol::kGrpc;
+  rpc_certain = true;
+  return is_unknown ? CallFit::kLearned : CallFit::kKnown;
+}
+
 void Http2Stream::settle(Http2Gaps gaps) {
   settle_messages(gaps);
   settle_rpc_by_shape();

@@ -5,6 +5,7 @@
 #include <string_view>
 
 #include "agent/conn/exchange.h"
+#include "agent/conn/grpc_calls.h"
 
 namespace kernspan {
 
@@ -50,6 +51,14 @@ struct Http2Stream {
   bool refused = false;         // by a GOAWAY
   bool given_up = false;        // the client closed its connection
   std::uint32_t reset_code = 0;
+
+  enum class CallFit : std::uint8_t {
+    kKnown,     // nothing that the wire has not told
+    kLearned,   // the method is known from now on
+    kConflict,  // it contradicts the wire: nothing is taken from it
+  };
+  // What the program says of the stream.
+  CallFit take(const GrpcCall& call);
 
   // The exchange is over, its times and error_type are set: what its messages, its gRPC status and
   // its being whole come to.

@@ -5,4 +5,5 @@
 #pragma GCC diagnostic error "-Wpadded"
 #include "bpf/abi/counters.h"
 #include "bpf/abi/events.h"
+#include "bpf/abi/go_layout.h"
 #pragma GCC diagnostic pop

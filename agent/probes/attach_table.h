@@ -12,6 +12,8 @@ struct Variant {
   std::string_view name;
   std::span<const char* const> programs;  // of bpf/capture.bpf.c; all of them or none
   std::string_view needs;                 // for people
+  // Only loaded; attached to executables as these turn up (grpc_go_attacher.h).
+  bool is_attached_later = false;
 };
 
 struct Group {
@@ -51,7 +53,15 @@ inline constexpr std::array kTurns = {
     Variant{"tracepoint", kTracepointSwitch, "tracepoint sched_switch"},
 };
 
+inline constexpr std::array kUprobeGrpcGo = {"go_new_stream", "go_handle"};
+inline constexpr std::array kGrpcGo = {
+    Variant{"uprobe", kUprobeGrpcGo, "uprobes; bpf_rdonly_cast (kernel 6.2) or no lockdown", true},
+};
+
 }  // namespace attach_table
+
+// What can be left out by its name.
+inline constexpr std::string_view kGrpcGoGroup = "grpc_go";
 
 inline constexpr std::array kAttachTable = {
     Group{"transfer", "the heads of messages", true, attach_table::kTransfer},
@@ -59,6 +69,7 @@ inline constexpr std::array kAttachTable = {
     Group{"process", "starts and ends of programs", false, attach_table::kProcess},
     // Without it every sleep of a thread ends its turn (bpf/turns.bpf.h).
     Group{"turns", "when an event loop waits for events", false, attach_table::kTurns},
+    Group{kGrpcGoGroup, "methods and goroutines of grpc-go calls", false, attach_table::kGrpcGo},
 };
 
 }  // namespace kernspan::probes

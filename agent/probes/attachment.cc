@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 #include <sys/utsname.h>
 
+#include <algorithm>
 #include <cstdarg>
 #include <cstdio>
 #include <cstring>
@@ -70,13 +71,13 @@ Result<Attachment> attach(const std::vector<const Variant*>& variants,
   attachment.skeleton.reset(capture_bpf__open());
   if (!attachment.skeleton) return permanent(fmt::format("open: {}", reason_of(log, errno)));
   bpf_object* object = attachment.skeleton->obj;
-  std::vector<bpf_program*> programs;
+  std::vector<bpf_program*> programs;  // to attach at once
   for (const Variant* variant : variants) {
     for (const char* name : variant->programs) {
       bpf_program* program = bpf_object__find_program_by_name(object, name);
       if (program == nullptr) return permanent(fmt::format("no program {}", name));
       bpf_program__set_autoload(program, true);
-      programs.push_back(program);
+      if (!variant->is_attached_later) programs.push_back(program);
     }
   }
   if (const Status prepared = prepare(*attachment.skeleton); !prepared) {
@@ -101,7 +102,11 @@ bool is_wanted(const Group& group, const Variant& variant, std::string_view want
   return variant.name == wanted || (wanted == "fexit" && variant.name == "fexit_sendpage");
 }
 
-ProbeReport empty_report() {
+bool leaves_out(const AttachRequest& request, const Group& group) {
+  return std::ranges::find(request.without, group.name) != request.without.end();
+}
+
+ProbeReport empty_report(const AttachRequest& request) {
   ProbeReport report;
   utsname name{};
   uname(&name);
@@ -112,6 +117,7 @@ ProbeReport empty_report() {
     row.name = group.name;
     row.purpose = group.purpose;
     row.is_required = group.is_required;
+    row.is_left_out = leaves_out(request, group);
     for (const Variant& variant : group.variants) {
       row.variants.push_back({.name = std::string(variant.name),
                               .needs = std::string(variant.needs),
@@ -126,6 +132,7 @@ ProbeReport empty_report() {
 // Tries the variants of each group alone, until one works (or all of them).
 void try_variants(const AttachRequest& request, LibbpfLog& log, ProbeReport& report) {
   for (std::size_t g = 0; g < kAttachTable.size(); ++g) {
+    if (leaves_out(request, kAttachTable[g])) continue;
     bool has_choice = false;
     for (std::size_t v = 0; v < kAttachTable[g].variants.size(); ++v) {
       const Variant& variant = kAttachTable[g].variants[v];
@@ -183,7 +190,7 @@ void SkeletonDeleter::operator()(capture_bpf* skeleton) const {
 }
 
 Result<Attachment> attach_best(const AttachRequest& request, ProbeReport& report) {
-  report = empty_report();
+  report = empty_report(request);
   LibbpfLog log(request.log);
   // libbpf raises RLIMIT_MEMLOCK for kernels that charge it (before 5.11), unless told not to.
   // EBUSY: it is settled already.
@@ -192,10 +199,13 @@ Result<Attachment> attach_best(const AttachRequest& request, ProbeReport& report
   // Usually the best variants all work, and one load is enough.
   if (request.transfer_variant == "auto" && !request.try_all) {
     std::vector<const Variant*> best;
-    for (const Group& group : kAttachTable) best.push_back(&group.variants.front());
+    for (const Group& group : kAttachTable) {
+      if (!leaves_out(request, group)) best.push_back(&group.variants.front());
+    }
     Result<Attachment> attachment = attach(best, request.prepare, log);
     if (attachment) {
       for (GroupReport& group : report.groups) {
+        if (group.is_left_out) continue;
         group.variants.front().is_chosen = group.variants.front().was_tried = true;
       }
       return attachment;

@@ -37,6 +37,7 @@ struct AttachRequest {
   PrepareSkeleton prepare;
   std::string transfer_variant;  // "auto", or what CaptureSettings::variant says
   bool try_all = false;
+  std::vector<std::string_view> without;  // groups that are not wanted; none that is required
   std::function<void(std::string_view)> log;
 };
 

@@ -14,6 +14,7 @@
 #include <utility>
 
 #include "agent/probes/attachment.h"
+#include "agent/probes/grpc_go_attacher.h"
 #include "capture.skel.h"
 
 namespace kernspan::probes {
@@ -79,6 +80,7 @@ AttachRequest request_for(const CaptureSettings& settings) {
   AttachRequest request;
   request.transfer_variant = settings.variant;
   request.try_all = settings.try_all;
+  if (!settings.grpc_go) request.without = {kGrpcGoGroup};
   request.log = settings.log;
   request.prepare = [ring_bytes = ring_size(settings.ring_bytes),
                      tgid = settings.agent_tgid](capture_bpf& skeleton) -> Status {
@@ -101,6 +103,7 @@ struct Capture::State {
   Attachment attachment;
   CounterMapping mapping;
   std::unique_ptr<ring_buffer, RingDeleter> ring;
+  std::unique_ptr<GrpcGoAttacher> grpc_go;  // before the programs go
   int policy_fd = -1;
   std::uint64_t attach_missed = 0;
   std::atomic<std::uint64_t> policy_full = 0;
@@ -156,7 +159,10 @@ Result<std::unique_ptr<Capture>> Capture::create(const CaptureSettings& settings
   if (!attachment) return std::unexpected(attachment.error());
   state->attachment = std::move(*attachment);
   for (const GroupReport& group : state->report.groups) {
-    if (group.chosen() == nullptr) ++state->attach_missed;
+    if (group.chosen() == nullptr && !group.is_left_out) ++state->attach_missed;
+    if (group.name == kGrpcGoGroup && group.chosen() != nullptr) {
+      state->grpc_go = std::make_unique<GrpcGoAttacher>(*state->attachment.skeleton);
+    }
   }
 
   const auto& maps = state->attachment.skeleton->maps;
@@ -218,6 +224,10 @@ void Capture::forget_process(std::uint32_t tgid) {
 
 const ProbeReport& Capture::report() const {
   return state_->report;
+}
+
+golang::ProbeAttacher* Capture::grpc_go() {
+  return state_->grpc_go.get();
 }
 
 }  // namespace kernspan::probes

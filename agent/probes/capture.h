@@ -10,6 +10,7 @@
 #include <string>
 #include <string_view>
 
+#include "agent/golang/probe_attacher.h"
 #include "agent/probes/event_source.h"
 #include "agent/probes/probe_report.h"
 #include "pipeline/base/error.h"
@@ -26,6 +27,8 @@ struct CaptureSettings {
   std::string variant = "auto";
   // Never traced: the process itself. A test that traces its own sockets passes 0.
   std::uint32_t agent_tgid = own_tgid();
+  // Loads the programs that grpc_go() attaches.
+  bool grpc_go = true;
   // Tries every variant, also when a better one works, so that the report has its real error.
   bool try_all = false;
   // Takes libbpf's warnings while this Capture is made; by default nobody does. Errors that matter
@@ -52,6 +55,9 @@ class Capture final : public EventSource {
   void forget_process(std::uint32_t tgid) override;
 
   const ProbeReport& report() const;
+
+  // Probes executables; lives as long as this. Null if that was not asked for, or the kernel does not take it.
+  golang::ProbeAttacher* grpc_go();
 
  private:
   struct State;

@@ -14,7 +14,7 @@ constexpr bool kIsEvent = std::is_trivially_copyable_v<T> && std::is_standard_la
                           alignof(T) == 8 && sizeof(T) % 8 == 0 && offsetof(T, header) == 0;
 static_assert(kIsEvent<ks_transfer_event> && kIsEvent<ks_connect_event> &&
               kIsEvent<ks_close_event> && kIsEvent<ks_exec_event> && kIsEvent<ks_fork_event> &&
-              kIsEvent<ks_exit_event>);
+              kIsEvent<ks_exit_event> && kIsEvent<ks_grpc_call_event>);
 
 using Decoded = std::expected<Event, Malformed>;
 
@@ -84,6 +84,18 @@ Decoded decode_close(const ks_close_event& event) {
   return CloseView{&event};
 }
 
+Decoded decode_grpc_call(const ks_grpc_call_event& event) {
+  constexpr ks_u32 kStreamBits = 31;
+  if (event.method_bytes > KS_GRPC_METHOD_BYTES_MAX) return std::unexpected(Malformed::kMethod);
+  if (event.role != KS_GRPC_CLIENT && event.role != KS_GRPC_SERVER) {
+    return std::unexpected(Malformed::kRole);
+  }
+  if (event.stream % 2 == 0 || event.stream >> kStreamBits != 0) {
+    return std::unexpected(Malformed::kStream);
+  }
+  return GrpcCallView{&event, text(event.method, event.method_bytes)};
+}
+
 }  // namespace
 
 std::string_view malformed_name(Malformed reason) {
@@ -108,6 +120,12 @@ std::string_view malformed_name(Malformed reason) {
       return "stage";
     case Malformed::kArgs:
       return "args";
+    case Malformed::kMethod:
+      return "method";
+    case Malformed::kRole:
+      return "role";
+    case Malformed::kStream:
+      return "stream";
   }
   return "unknown";
 }
@@ -136,6 +154,8 @@ std::expected<Event, Malformed> decode_event(std::string_view record) {
     case KS_EVENT_EXIT:
       return decode_as<ks_exit_event>(
           record, [](const auto& event) -> Decoded { return ExitView{&event}; });
+    case KS_EVENT_GRPC_CALL:
+      return decode_as<ks_grpc_call_event>(record, decode_grpc_call);
     default:
       return std::unexpected(Malformed::kUnknownKind);
   }

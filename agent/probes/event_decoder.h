@@ -36,7 +36,12 @@ struct ForkView {
 struct ExitView {
   const ks_exit_event* event;
 };
-using Event = std::variant<TransferView, ConnectView, CloseView, ExecView, ForkView, ExitView>;
+struct GrpcCallView {
+  const ks_grpc_call_event* event;
+  std::string_view method;  // empty: not known
+};
+using Event =
+    std::variant<TransferView, ConnectView, CloseView, ExecView, ForkView, ExitView, GrpcCallView>;
 
 enum class Malformed : std::uint8_t {
   kMisaligned,     // does not begin at a multiple of 8
@@ -49,8 +54,11 @@ enum class Malformed : std::uint8_t {
   kFlags,          // unknown or contradictory flags
   kStage,          // unknown stage of a close
   kArgs,           // more argument bytes than there is room for
+  kMethod,         // more bytes of a method's path than there is room for
+  kRole,           // neither client nor server
+  kStream,         // no number that a client's stream can have
 };
-inline constexpr int kMalformedCount = static_cast<int>(Malformed::kArgs) + 1;
+inline constexpr int kMalformedCount = static_cast<int>(Malformed::kStream) + 1;
 
 // A short constant for a counter's label.
 std::string_view malformed_name(Malformed reason);

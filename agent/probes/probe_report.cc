@@ -17,6 +17,7 @@ std::string ProbeReport::text() const {
     const VariantReport* chosen = group.chosen();
     text += fmt::format("\n{}: {}\n  chosen    {}\n", group.name, group.purpose,
                         chosen != nullptr   ? chosen->name
+                        : group.is_left_out ? "nothing: switched off"
                         : group.is_required ? "nothing: the agent cannot run"
                                             : "nothing: the agent runs without");
     for (const VariantReport& variant : group.variants) {

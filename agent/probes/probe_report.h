@@ -18,6 +18,7 @@ struct GroupReport {
   std::string name;
   std::string purpose;
   bool is_required = false;
+  bool is_left_out = false;  // as the settings say
   std::vector<VariantReport> variants;
 
   const VariantReport* chosen() const;

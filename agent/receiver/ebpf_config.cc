@@ -37,6 +37,7 @@ Result<EbpfConfig> EbpfConfig::read(const ConfigNode& node, ConfigWarnings& warn
   reader.choice<std::string>("capture_variant", &config.capture_variant,
                              {{"auto", "auto"}, {"tracepoint", "tracepoint"}, {"fexit", "fexit"}});
   reader.string("record_file", &config.record_file);
+  reader.section("uprobes").boolean("grpc_go", &config.uprobes_grpc_go);
 
   TracerSettings& tracer = config.tracer;
   reader.string_list("include_executables", &tracer.policy.include_executables);

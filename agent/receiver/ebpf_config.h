@@ -15,6 +15,7 @@ struct EbpfConfig {
   std::chrono::nanoseconds drain_interval = std::chrono::milliseconds(5);
   std::string capture_variant = "auto";  // auto, tracepoint or fexit
   std::string record_file;               // raw events are also written here; empty: they are not
+  bool uprobes_grpc_go = true;
   TracerSettings tracer;
 
   static Result<EbpfConfig> read(const ConfigNode& node, ConfigWarnings& warnings,

@@ -9,13 +9,11 @@
 
 #include "agent/probes/capture.h"
 #include "agent/probes/recording.h"
+#include "agent/receiver/drain_pace.h"
 #include "pipeline/base/log.h"
 
 namespace kernspan {
 namespace {
-
-// An idle ring is looked at less often; the first busy turn brings the interval back.
-constexpr int kIdleIntervals = 4;
 
 Linker::RandomId random_ids() {
   std::random_device device;
@@ -33,7 +31,7 @@ void log_probes(const probes::ProbeReport& report) {
   for (const probes::GroupReport& group : report.groups) {
     if (const probes::VariantReport* chosen = group.chosen()) {
       log_info("ebpf: {}: {}", group.name, chosen->name);
-    } else {
+    } else if (!group.is_left_out) {
       log_warn("ebpf: {} ({}) could not be attached; --probe-report says why", group.name,
                group.purpose);
     }
@@ -61,6 +59,7 @@ Status EbpfReceiver::start() {
   probes::CaptureSettings settings;
   settings.ring_bytes = config_.ring_buffer_bytes;
   settings.variant = config_.capture_variant;
+  settings.grpc_go = config_.uprobes_grpc_go;
   settings.log = [](std::string_view line) { log_debug("libbpf: {}", line); };
   Result<std::unique_ptr<probes::Capture>> capture = probes::Capture::create(settings);
   if (!capture) return std::unexpected(capture.error());
@@ -77,6 +76,7 @@ Status EbpfReceiver::start() {
                                          source_->forget_process(tgid);
                                        }
                                      });
+  watch_grpc_go();
   dispatch_ = std::make_unique<RecordDispatch>(*tracer_);
   if (!config_.record_file.empty()) {
     Result<std::unique_ptr<probes::Recorder>> recorder =
@@ -88,25 +88,50 @@ Status EbpfReceiver::start() {
   return {};
 }
 
+void EbpfReceiver::watch_grpc_go() {
+  golang::ProbeAttacher* attacher = source_->grpc_go();
+  if (!attacher) return;
+  grpc_go_ = std::make_unique<golang::GrpcGoWatch>(
+      golang::GrpcGoWatch::Settings{}, *attacher,
+      [](std::string_view line) { log_info("ebpf: {}", line); });
+  tracer_->watch_go_processes([this](std::uint32_t tgid, bool seen) {
+    if (seen) {
+      grpc_go_->process_seen(tgid);
+    } else {
+      grpc_go_->process_gone(tgid);
+    }
+  });
+}
+
 void EbpfReceiver::run(std::stop_token stop) {
   std::mutex mutex;
   std::condition_variable_any wake;
-  auto interval = config_.drain_interval;
+  DrainPace pace(config_.drain_interval);
+  std::chrono::nanoseconds unpassed{0};  // the waits since spans were last passed on
   while (!stop.stop_requested()) {
-    const std::size_t records = turn();
-    interval = records > 0 ? config_.drain_interval
-                           : std::min(interval * 2, config_.drain_interval * kIdleIntervals);
+    const bool pass = unpassed >= config_.drain_interval;
+    if (pass) unpassed = {};
+    const std::chrono::nanoseconds wait = pace.next(turn(pass));
+    unpassed += wait;
     std::unique_lock lock(mutex);
-    wake.wait_for(lock, stop, interval, [] { return false; });
+    wake.wait_for(lock, stop, wait, [] { return false; });
   }
 }
 
-std::size_t EbpfReceiver::turn() {
+std::size_t EbpfReceiver::turn(bool pass) {
   probes::RecordSink& sink = recorder_ ? static_cast<probes::RecordSink&>(*recorder_) : *dispatch_;
   const std::size_t records = source_->drain(sink);
   const std::uint64_t now_ns = clock_.monotonic_ns();
   const auto wall_offset_ns = static_cast<std::int64_t>(clock_.wall_ns() - now_ns);
   tracer_->flush(now_ns, wall_offset_ns, encoder_);
+  if (!pass) return records;
+  publish();
+  retry_held();
+  if (!encoder_.empty()) pass_on(encoder_.take());
+  return records;
+}
+
+void EbpfReceiver::publish() {
   telemetry_.publish({.kernel = source_->counters(),
                       .dispatch = dispatch_->counters(),
                       .tracer = tracer_->counters(),
@@ -115,10 +140,9 @@ std::size_t EbpfReceiver::turn() {
                       .mispredictions = tracer_->linker().contexts().mispredictions(),
                       .connections = tracer_->connections(),
                       .exchanges_held = tracer_->held(),
-                      .process_count = processes_->size()});
-  retry_held();
-  if (!encoder_.empty()) pass_on(encoder_.take());
-  return records;
+                      .process_count = processes_->size(),
+                      .grpc_go = grpc_go_ ? grpc_go_->counters() : golang::GrpcGoCounters{},
+                      .grpc_go_probed = grpc_go_ ? grpc_go_->probed() : 0});
 }
 
 void EbpfReceiver::pass_on(otlp::Batch batch) {
@@ -159,11 +183,12 @@ void EbpfReceiver::stop(std::chrono::steady_clock::time_point) {
   thread_.request_stop();
   thread_.join();
   // What the kernel has sent by now is still read; what comes later nobody promised to trace.
+  if (grpc_go_) grpc_go_->stop();
   source_->detach();
-  while (turn() > 0) {
+  while (turn(true) > 0) {
   }
   tracer_->finish(clock_.monotonic_ns(), encoder_);
-  turn();
+  turn(true);
   for (const otlp::Batch& batch : held_) telemetry_.dropped(batch.item_count());
   held_.clear();
   held_bytes_ = 0;

@@ -11,6 +11,7 @@
 #include <mutex>
 #include <thread>
 
+#include "agent/golang/grpc_go_watch.h"
 #include "agent/probes/capture.h"
 #include "agent/probes/recording.h"
 #include "agent/receiver/ebpf_config.h"
@@ -34,9 +35,12 @@ class EbpfReceiver final : public Receiver {
  private:
   EbpfReceiver(EbpfConfig config, const ComponentContext& context, Consumer& next);
 
+  void watch_grpc_go();
   void run(std::stop_token stop);
-  // One turn: drain, write due spans, pass them on. Returns the number of records.
-  std::size_t turn();
+  // One turn: drain, write due spans; with `pass` also pass them on and publish the counters. Returns the
+  // number of records.
+  std::size_t turn(bool pass);
+  void publish();
   void pass_on(otlp::Batch batch);
   void retry_held();
 
@@ -49,6 +53,7 @@ class EbpfReceiver final : public Receiver {
   EbpfTelemetry telemetry_;
 
   std::unique_ptr<probes::Capture> source_;
+  std::unique_ptr<golang::GrpcGoWatch> grpc_go_;  // null: switched off, or not possible
   std::unique_ptr<process::ProcessTable> processes_;
   std::unique_ptr<Tracer> tracer_;
   std::unique_ptr<RecordDispatch> dispatch_;

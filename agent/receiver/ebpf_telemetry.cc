@@ -9,7 +9,8 @@ namespace kernspan {
 namespace {
 
 constexpr ks_counter kRingFull[] = {KS_COUNT_RING_FULL_TRANSFER, KS_COUNT_RING_FULL_CONNECT,
-                                    KS_COUNT_RING_FULL_CLOSE, KS_COUNT_RING_FULL_PROCESS};
+                                    KS_COUNT_RING_FULL_CLOSE, KS_COUNT_RING_FULL_PROCESS,
+                                    KS_COUNT_RING_FULL_CALL};
 
 }  // namespace
 
@@ -88,6 +89,28 @@ void EbpfTelemetry::dropped(std::size_t spans) {
   spans_dropped_.add(spans);
 }
 
+MetricFamily EbpfTelemetry::grpc_go_family(const golang::GrpcGoCounters& counters) const {
+  MetricFamily family{.name = "kernspan_grpc_go_executables",
+                      .help = "Executables of Go programs with HTTP/2 connections, by outcome.",
+                      .samples = {}};
+  const auto add = [&](std::string_view outcome, std::uint64_t count) {
+    family.samples.push_back({.labels = {{"receiver", id_}, {"outcome", std::string(outcome)}},
+                              .value = static_cast<double>(count)});
+  };
+  add("attached", counters.attached);
+  add("detached", counters.detached);
+  for (std::size_t i = 0; i < counters.refused.size(); ++i) {
+    const std::string_view name = golang::refusal_name(static_cast<golang::Refusal>(i));
+    add(fmt::format("refused_{}", name), counters.refused[i]);
+  }
+  add("attach_failed", counters.attach_failed);
+  add("probed_limit", counters.probed_limit);
+  add("executable_limit", counters.executable_limit);
+  add("queue_full", counters.queue_full);
+  add("process_gone", counters.process_gone);
+  return family;
+}
+
 void EbpfTelemetry::collect(std::vector<MetricFamily>& families) const {
   const std::lock_guard lock(mutex_);
   const Snapshot& now = published_;
@@ -150,6 +173,8 @@ void EbpfTelemetry::collect(std::vector<MetricFamily>& families) const {
   }
   families.push_back(std::move(processes));
 
+  families.push_back(grpc_go_family(now.grpc_go));
+
   const auto gauge = [&](std::string name, std::string help, std::size_t value) {
     families.push_back(
         {.name = std::move(name),
@@ -160,6 +185,8 @@ void EbpfTelemetry::collect(std::vector<MetricFamily>& families) const {
   gauge("kernspan_connections", "Connections that carry a known protocol.", now.connections);
   gauge("kernspan_exchanges_held", "Exchanges in flight or waiting to be written.",
         now.exchanges_held);
+  gauge("kernspan_grpc_go_probed", "Executables that are probed for gRPC calls.",
+        now.grpc_go_probed);
   gauge("kernspan_processes_known", "Entries of the process table.", now.process_count);
   families.push_back({.name = "kernspan_causality_mispredictions",
                       .help = "Responses that the model of who works for whom got wrong.",

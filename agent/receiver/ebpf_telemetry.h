@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "agent/golang/grpc_go_executables.h"
 #include "agent/probes/event_source.h"
 #include "agent/receiver/record_dispatch.h"
 #include "agent/receiver/tracer.h"
@@ -29,6 +30,8 @@ class EbpfTelemetry {
     std::size_t connections = 0;
     std::size_t exchanges_held = 0;
     std::size_t process_count = 0;
+    golang::GrpcGoCounters grpc_go;
+    std::size_t grpc_go_probed = 0;
   };
 
   // Brings the books up to date; the tracer's thread only. Counters must not have gone back.
@@ -40,6 +43,7 @@ class EbpfTelemetry {
 
  private:
   void collect(std::vector<MetricFamily>& families) const;
+  MetricFamily grpc_go_family(const golang::GrpcGoCounters& counters) const;
 
   const std::string id_;
   StageBooks& records_;

@@ -43,11 +43,12 @@ Tracer::Tracer(TracerSettings settings, process::ProcessTable& processes, proces
       environment_{.pool = pool_,
                    .observer = *this,
                    .counters = counters_.connections,
+                   .calls = calls_,
                    .stream_report_interval_ns = settings_.stream_report_interval_ns},
       connections_(environment_, settings_.connections_max),
       writer_(settings_.spans) {}
 
-const Tracer::Program& Tracer::program_of(std::uint32_t tgid) {
+Tracer::Program& Tracer::program_of(std::uint32_t tgid) {
   const auto [place, is_new] = programs_.try_emplace(tgid);
   Program& program = place->second;
   if (!is_new) return program;
@@ -71,10 +72,14 @@ Caller Tracer::caller_of(const Program& program, std::uint32_t tgid, std::uint32
 
 void Tracer::on_transfer(const ks_transfer_event& event, std::string_view bytes) {
   ++counters_.records;
-  const Program& program = program_of(event.tgid);
+  Program& program = program_of(event.tgid);
   if (!program.traced) {
     ++counters_.ignored_process;
     return;
+  }
+  if (program.is_go && !program.is_watched && (event.flags & KS_HTTP2) && watch_go_process_) {
+    program.is_watched = true;
+    watch_go_process_(event.tgid, true);
   }
   const Caller caller = caller_of(program, event.tgid, event.tid, event.goroutine, event.turn);
   // If it ends an answer, the connection says so next.
@@ -116,9 +121,32 @@ void Tracer::on_exit(const ks_exit_event& event) {
   processes_.on_exit(event);
 }
 
+void Tracer::on_grpc_call(const ks_grpc_call_event& event, std::string_view method) {
+  ++counters_.records;
+  const Program& program = program_of(event.tgid);
+  if (!program.traced) {
+    ++counters_.ignored_process;
+    return;
+  }
+  GrpcCall call{.connection = event.socket_cookie,
+                .stream = event.stream,
+                .role = event.role == KS_GRPC_CLIENT ? Role::kClient : Role::kServer,
+                .at_ns = event.header.ts_ns,
+                .method = std::string(method),
+                .caller = {.key = {.tgid = event.tgid, .id = event.goroutine},
+                           .is_goroutine = true,
+                           .goroutine_id = event.goroutine_id,
+                           .parent_goroutine_id = event.parent_goroutine_id},
+                .attribution = {}};
+  // Whom the caller works for is asked now: it may work for somebody else when the call is on the wire.
+  if (call.role == Role::kClient) call.attribution = linker_.attribution_of(call.caller);
+  connections_.on_grpc_call(std::move(call));
+}
+
 void Tracer::forget_program(std::uint32_t tgid) {
   const auto program = programs_.find(tgid);
   if (program == programs_.end()) return;
+  if (program->second.is_watched) watch_go_process_(tgid, false);
   if (!program->second.traced) ignore_process_(tgid, false);
   programs_.erase(program);
   linker_.process_gone(tgid);
@@ -153,6 +181,14 @@ void Tracer::on_message(Exchange& exchange, const Caller& caller, bool of_reques
     linker_.request_read(exchange, caller, false);
   } else if (exchange.role == Role::kClient && !of_request) {
     linker_.answer_read(exchange, caller, false);
+  }
+}
+
+void Tracer::on_grpc_call(Exchange& exchange, const GrpcCall& call) {
+  if (exchange.role == Role::kServer) {
+    linker_.handled_by(exchange, call.caller);
+  } else {
+    linker_.called_for(exchange, call.attribution);
   }
 }
 

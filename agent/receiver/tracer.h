@@ -67,6 +67,12 @@ class Tracer final : public ExchangeObserver {
   void on_exec(const ks_exec_event& event);
   void on_fork(const ks_fork_event& event);
   void on_exit(const ks_exit_event& event);
+  void on_grpc_call(const ks_grpc_call_event& event, std::string_view method);
+
+  // Called when a Go program is seen with an HTTP/2 connection (true), and when such a process has gone
+  // or runs another program.
+  using WatchGoProcess = std::function<void(std::uint32_t tgid, bool seen)>;
+  void watch_go_processes(WatchGoProcess watch) { watch_go_process_ = std::move(watch); }
 
   // Writes the spans that are due. `wall_offset_ns`: Unix time minus monotonic time, now: what is
   // opened from here on is given it.
@@ -90,6 +96,7 @@ class Tracer final : public ExchangeObserver {
     bool traced = true;
     bool is_go = false;
     bool is_event_loop = false;
+    bool is_watched = false;  // the receiver was told of it
   };
 
   void on_request(Exchange& exchange, const Caller& caller, bool first_on_connection) override;
@@ -97,9 +104,10 @@ class Tracer final : public ExchangeObserver {
   void on_response_begin(Exchange& exchange, const Caller& caller) override;
   void on_message(Exchange& exchange, const Caller& caller, bool of_request) override;
   void on_end(const ExchangePtr& exchange, const Caller* caller) override;
+  void on_grpc_call(Exchange& exchange, const GrpcCall& call) override;
   void on_interim(const ExchangePtr& exchange) override;
 
-  const Program& program_of(std::uint32_t tgid);
+  Program& program_of(std::uint32_t tgid);
   void forget_program(std::uint32_t tgid);
   Caller caller_of(const Program& program, std::uint32_t tgid, std::uint32_t tid,
                    std::uint64_t goroutine, std::uint64_t turn) const;
@@ -113,9 +121,11 @@ class Tracer final : public ExchangeObserver {
   process::ProcessTable& processes_;
   process::HostInfo host_;
   IgnoreProcess ignore_process_;
+  WatchGoProcess watch_go_process_;
   TracerCounters counters_;
   ExchangePool pool_;
   Linker linker_;
+  GrpcCalls calls_;
   ConnEnvironment environment_;
   ConnectionTable connections_;
   SpanWriter writer_;

@@ -43,6 +43,8 @@ enum {
   KS_TAIL_BYTES_MAX = 8,
   KS_COMM_BYTES = 16,
   KS_ARGS_BYTES_MAX = 256,
+  /* Of a gRPC method's path, "/package.Service/Method"; longer ones are not sent. */
+  KS_GRPC_METHOD_BYTES_MAX = 256,
 };
 
 enum ks_event_kind {
@@ -52,6 +54,7 @@ enum ks_event_kind {
   KS_EVENT_EXEC = 4,
   KS_EVENT_FORK = 5,
   KS_EVENT_EXIT = 6,
+  KS_EVENT_GRPC_CALL = 7,
 };
 
 /* ts_ns: CLOCK_MONOTONIC. size: the whole record with this header, in bytes. */
@@ -171,6 +174,28 @@ struct ks_exit_event {
   ks_u32 reserved;
 };
 
+enum ks_grpc_role {
+  KS_GRPC_CLIENT = 0, /* the goroutine has opened the stream */
+  KS_GRPC_SERVER = 1, /* the goroutine begins to handle it */
+};
+
+/* What a program's own gRPC library said of a stream. May come before or after the record of the
+ * stream's HEADERS, and twice. */
+struct ks_grpc_call_event {
+  struct ks_event_header header;
+  ks_u64 socket_cookie;
+  ks_u64 goroutine; /* as in struct ks_transfer_event */
+  ks_u64 goroutine_id;
+  ks_u64 parent_goroutine_id; /* of the one that started it; 0: not known */
+  ks_u32 tgid;
+  ks_u32 tid;
+  ks_u32 stream;
+  ks_u16 method_bytes; /* 0: the path is not known */
+  ks_u8 role;          /* enum ks_grpc_role */
+  ks_u8 reserved;
+  ks_u8 method[KS_GRPC_METHOD_BYTES_MAX];
+};
+
 KS_STATIC_ASSERT(sizeof(struct ks_event_header) == 16);
 KS_STATIC_ASSERT(sizeof(struct ks_transfer_event) == 112);
 KS_STATIC_ASSERT(sizeof(struct ks_connect_event) == 48);
@@ -178,5 +203,6 @@ KS_STATIC_ASSERT(sizeof(struct ks_close_event) == 32);
 KS_STATIC_ASSERT(sizeof(struct ks_exec_event) == 304);
 KS_STATIC_ASSERT(sizeof(struct ks_fork_event) == 24);
 KS_STATIC_ASSERT(sizeof(struct ks_exit_event) == 24);
+KS_STATIC_ASSERT(sizeof(struct ks_grpc_call_event) == 64 + KS_GRPC_METHOD_BYTES_MAX);
 
 #endif

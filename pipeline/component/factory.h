@@ -45,8 +45,7 @@ struct ComponentContext {
   ConfigWarnings& warnings;
 };
 
-// A type's other name, from before upstream renamed it; using one is a warning that names the new
-// one.
+// A type's other names, from before upstream renamed it: as good as the new one.
 using DeprecatedNames = std::vector<std::string>;
 
 inline constexpr otlp::Signals kTracesOnly = {otlp::Signal::kTraces};

@@ -1,10 +1,29 @@
 #include "pipeline/otlp/batch.h"
 
+#include <cstdint>
+#include <limits>
 #include <utility>
 
 #include "pipeline/otlp/request_check.h"
 
 namespace kernspan::otlp {
+namespace {
+
+// What protobuf allows a message to be. Positions in a slice have 32 bits.
+constexpr std::size_t kMaxBytes = std::numeric_limits<std::int32_t>::max();
+constexpr char kTooLarge[] = "the request is larger than 2 GiB";
+// A piece may keep a read buffer of 64 KiB alive. Smaller requests than two of them are copied.
+constexpr std::size_t kMaxJoined = 128 << 10;
+
+Slice join(const std::vector<Slice>& slices, std::size_t size) {
+  if (slices.empty()) return {};
+  std::string bytes;
+  bytes.reserve(size);
+  for (const Slice& slice : slices) bytes += slice.view();
+  return Slice(std::move(bytes));
+}
+
+}  // namespace
 
 Batch::Batch(Batch&& other) noexcept
     : signal_(other.signal_),
@@ -21,6 +40,7 @@ Batch& Batch::operator=(Batch&& other) noexcept {
 }
 
 Result<Batch> Batch::from_wire(Slice request, Signal signal) {
+  if (request.size() > kMaxBytes) return permanent(kTooLarge);
   Result<std::size_t> items = check_request(request.view(), signal);
   if (!items) return std::unexpected(std::move(items.error()));
   Batch batch(signal);
@@ -28,10 +48,33 @@ Result<Batch> Batch::from_wire(Slice request, Signal signal) {
   return batch;
 }
 
+Result<Batch> Batch::from_wire(std::vector<Slice> pieces, Signal signal) {
+  std::size_t size = 0;
+  for (const Slice& piece : pieces) size += piece.size();
+  if (size > kMaxBytes) return permanent(kTooLarge);
+  if (size <= kMaxJoined) return from_wire(join(pieces, size), signal);
+  Result<CheckedPieces> checked = check_pieces(pieces, signal);
+  if (!checked) return std::unexpected(std::move(checked.error()));
+  return from_slices(std::move(checked->slices), checked->items, signal);
+}
+
 Batch Batch::from_encoder(std::string request, std::size_t item_count, Signal signal) {
   Batch batch(signal);
   batch.append_slice(Slice(std::move(request)), item_count);
   return batch;
+}
+
+Batch Batch::from_slices(std::vector<Slice> slices, std::size_t item_count, Signal signal) {
+  Batch batch(signal);
+  batch.slices_ = std::move(slices);
+  batch.item_count_ = item_count;
+  for (const Slice& slice : batch.slices_) batch.byte_count_ += slice.size();
+  return batch;
+}
+
+Slice Batch::joined() const {
+  if (slices_.size() == 1) return slices_.front();
+  return join(slices_, byte_count_);
 }
 
 void Batch::append_slice(Slice slice, std::size_t item_count) {

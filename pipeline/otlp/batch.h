@@ -53,25 +53,36 @@ class Batch {
   Batch(const Batch&) = delete;
   Batch& operator=(const Batch&) = delete;
 
-  // Takes an encoded export request from outside and walks it once to count its items. Fails,
-  // permanently, when the bytes are not well-formed down to the fields of each span or metric, or
-  // an id has a wrong length. Attributes, events and links are not looked into.
+  // Takes an encoded export request from outside: one walk over all of it checks that it is
+  // well-formed and counts its items. Fails, permanently, with the reason (request_check.h).
   static Result<Batch> from_wire(Slice request, Signal signal = Signal::kTraces);
   static Result<Batch> from_wire(std::string request, Signal signal = Signal::kTraces) {
     return from_wire(Slice(std::move(request)), signal);
   }
 
+  // The same for a request that came in pieces, cut anywhere. Large ones are not joined: see
+  // check_pieces().
+  static Result<Batch> from_wire(std::vector<Slice> pieces, Signal signal = Signal::kTraces);
+
   // Takes bytes that this process encoded itself and whose items it has counted.
   static Batch from_encoder(std::string request, std::size_t item_count,
                             Signal signal = Signal::kTraces);
+
+  // Takes a gather list: together the slices are a well-formed request with that many items, and
+  // no field is in two of them but the content of the request, of ResourceSpans and of ScopeSpans.
+  static Batch from_slices(std::vector<Slice> slices, std::size_t item_count,
+                           Signal signal = Signal::kTraces);
 
   Signal signal() const { return signal_; }
   std::size_t item_count() const { return item_count_; }  // spans, data points
   std::size_t byte_count() const { return byte_count_; }
   bool empty() const { return item_count_ == 0; }
 
-  // Each slice is a well-formed request; so is their concatenation in order.
+  // The concatenation of the slices in order is a well-formed request; one alone need not be. To
+  // look inside: span_index.h, request_walk.h.
   const std::vector<Slice>& slices() const { return slices_; }
+  // The concatenation: the slice itself when there is only one, else a copy of all bytes.
+  Slice joined() const;
 
   // Appends the other batch's slices behind this one's; `other`, of the same signal, is left empty.
   void append(Batch&& other);

@@ -34,16 +34,26 @@ Slice to_slice(const grpc::ByteBuffer& buffer) {
   return join(pieces_of(buffer));
 }
 
-std::expected<Slice, GunzipError> to_inflated_slice(const grpc::ByteBuffer& buffer,
-                                                    std::size_t max_bytes) {
+std::expected<std::vector<Slice>, GunzipError> to_inflated_slices(const grpc::ByteBuffer& buffer,
+                                                                  std::size_t max_bytes) {
   const std::vector<grpc::Slice> pieces = pieces_of(buffer);
-  if (pieces.empty() || !is_gzip(view(pieces.front()))) return join(pieces);
+  std::vector<Slice> slices;
+  if (pieces.empty() || !is_gzip(view(pieces.front()))) {
+    slices.reserve(pieces.size());
+    for (const grpc::Slice& piece : pieces) {
+      auto owner = std::make_shared<const grpc::Slice>(piece);
+      const std::string_view bytes = view(*owner);  // a short piece lies in the object itself
+      slices.emplace_back(std::move(owner), bytes);
+    }
+    return slices;
+  }
   std::vector<std::string_view> views;
   views.reserve(pieces.size());
   for (const grpc::Slice& piece : pieces) views.push_back(view(piece));
   auto inflated = gunzip(views, max_bytes);
   if (!inflated) return std::unexpected(inflated.error());
-  return Slice(std::move(*inflated));
+  slices.emplace_back(std::move(*inflated));
+  return slices;
 }
 
 grpc::ByteBuffer to_byte_buffer(const Batch& batch) {

@@ -491,9 +491,8 @@ JsonOutcome append_json(const Batch& batch, std::string& out) {
   Writer writer(out);
   out += "{\"resourceSpans\":[";
   bool first = true;
-  for (const std::string_view slice : batch.slices()) {
-    writer.request(pbf_reader(slice.data(), slice.size()), first, outcome);
-  }
+  const Slice request = batch.joined();
+  writer.request(pbf_reader(request.view().data(), request.size()), first, outcome);
   out += "]}";
   return outcome;
 }

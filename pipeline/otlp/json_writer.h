@@ -21,7 +21,7 @@ struct JsonOutcome {
 
 // Appends one {"resourceSpans":[...]} object with all slices of the batch to `out`; no line break,
 // inside or behind it. Unknown fields are ignored; bytes of strings that are not UTF-8 become '?'.
-// Cannot fail on a Batch: what from_wire() did not look into is checked here, and counted.
+// Trusts no bytes: what is not well-formed, or nested deeper than JSON readers go, is counted.
 JsonOutcome append_json(const Batch& batch, std::string& out);
 
 }  // namespace kernspan::otlp

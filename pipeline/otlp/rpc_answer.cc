@@ -13,12 +13,6 @@ constexpr std::uint32_t kMessage = 2;
 
 }  // namespace
 
-std::string_view export_method(Signal signal) {
-  return signal == Signal::kTraces
-             ? "/opentelemetry.proto.collector.trace.v1.TraceService/Export"
-             : "/opentelemetry.proto.collector.metrics.v1.MetricsService/Export";
-}
-
 RpcCode rpc_code(int http_status) {
   switch (http_status) {
     case 400:

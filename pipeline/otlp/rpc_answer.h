@@ -1,17 +1,12 @@
-// What the services of OTLP answer: names of methods, and google.rpc.Status in both encodings.
-// Specs: opentelemetry/proto/collector/*/v1/*_service.proto; google/rpc/{code,status}.proto
+// What the services of OTLP answer when they refuse: google.rpc.Status, in both encodings.
+// Specs: opentelemetry.io/docs/specs/otlp, "Failures"; google/rpc/{code,status}.proto
 #pragma once
 
 #include <cstdint>
 #include <string>
 #include <string_view>
 
-#include "pipeline/otlp/signal.h"
-
 namespace kernspan::otlp {
-
-// ".../TraceService/Export", ".../MetricsService/Export": as in a gRPC request's path.
-std::string_view export_method(Signal signal);
 
 // google.rpc.Code
 enum class RpcCode : std::uint8_t {

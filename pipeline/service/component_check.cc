@@ -30,11 +30,6 @@ class ComponentCheck {
     for (const ComponentSettings& component : components) {
       const Factory& factory = *find_factory(table, component.type);
       const std::string path = fmt::format("{}::{}", section, component.id);
-      if (factory.type != component.type) {
-        warnings_.add(component.position,
-                      fmt::format("{}: the type \"{}\" is now called \"{}\"; rename it", path,
-                                  component.type, factory.type));
-      }
       const ComponentContext context{.id = component.id,
                                      .path = path,
                                      .pipeline = "",

@@ -4,6 +4,7 @@
 #include "pipeline/exporters/debug/debug_exporter.h"
 #include "pipeline/exporters/file/file_exporter.h"
 #include "pipeline/exporters/otlp/otlp_exporter.h"
+#include "pipeline/extensions/file_storage/file_storage.h"
 #include "pipeline/extensions/health_check/health_check.h"
 #include "pipeline/processors/batch/batch_processor.h"
 #include "pipeline/receivers/otlp/otlp_factory.h"
@@ -16,10 +17,9 @@ Registry pipeline_components() {
   return {
       .receivers = {otlp_receiver_factory(), zipkin_receiver_factory()},
       .processors = {batch_processor_factory()},
-      .exporters = {debug_exporter_factory(), file_exporter_factory(), otlp_exporter_factory(),
-                    otlp_grpc_exporter_factory()},
+      .exporters = {debug_exporter_factory(), file_exporter_factory(), otlp_exporter_factory()},
       .connectors = {forward_connector_factory()},
-      .extensions = {health_check_extension_factory()},
+      .extensions = {file_storage_extension_factory(), health_check_extension_factory()},
   };
 }
 

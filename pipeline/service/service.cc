@@ -11,33 +11,51 @@
 namespace kernspan {
 namespace {
 
-std::string join_messages(const Status& first, const Status& second) {
-  if (first) return second.error().message;
-  if (second) return first.error().message;
-  return first.error().message + '\n' + second.error().message;
+std::string join_messages(const std::vector<Status>& statuses) {
+  std::string messages;
+  for (const Status& status : statuses) {
+    if (status) continue;
+    if (!messages.empty()) messages += '\n';
+    messages += status.error().message;
+  }
+  return messages;
 }
 
 }  // namespace
 
-Status check_config(const std::vector<std::string>& files, const Environment& environment,
-                    const Registry& registry, ConfigWarnings& warnings) {
+Result<ConfigNode> check_config(const std::vector<std::string>& sources,
+                                const Environment& environment, const Registry& registry,
+                                ConfigWarnings& warnings, ConfigOptions options) {
   const SystemClock clock;
-  const Result<std::unique_ptr<Service>> service =
-      Service::create(files, environment, registry, clock, warnings);
+  Result<ConfigNode> root =
+      load_effective_config(sources, environment, registry, options, warnings);
+  if (!root) return root;
+  const auto service = Service::create_from(*root, registry, clock, warnings, options);
   if (!service) return std::unexpected(service.error());
-  return {};
+  return root;
 }
 
-Result<std::unique_ptr<Service>> Service::create(const std::vector<std::string>& files,
+Result<std::unique_ptr<Service>> Service::create(const std::vector<std::string>& sources,
                                                  const Environment& environment,
                                                  const Registry& registry, const Clock& clock,
-                                                 ConfigWarnings& warnings) {
-  const Result<ConfigNode> root = load_config(files, environment, warnings);
+                                                 ConfigWarnings& warnings, ConfigOptions options) {
+  const Result<ConfigNode> root =
+      load_effective_config(sources, environment, registry, options, warnings);
   if (!root) return std::unexpected(root.error());
+  return create_from(*root, registry, clock, warnings, options);
+}
+
+Result<std::unique_ptr<Service>> Service::create_from(const ConfigNode& root,
+                                                      const Registry& registry, const Clock& clock,
+                                                      ConfigWarnings& warnings,
+                                                      ConfigOptions options) {
   ServiceSettings settings;
-  const Status structure = read_settings(*root, registry, warnings, settings);
+  const Status structure = read_settings(root, registry, warnings, settings);
   const Status components = check_components(settings, registry, clock, warnings);
-  if (!structure || !components) return permanent(join_messages(structure, components));
+  const Status deviations = settle_deviations(options, warnings);
+  if (!structure || !components || !deviations) {
+    return permanent(join_messages({structure, components, deviations}));
+  }
   std::unique_ptr<Service> service(new Service(std::move(settings), clock));
   Result<std::unique_ptr<Graph>> graph =
       Graph::build(service->settings_, registry, {service->metrics_, service->ledger_, clock});

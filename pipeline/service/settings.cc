@@ -12,6 +12,7 @@
 
 #include "pipeline/base/edit_distance.h"
 #include "pipeline/component/config_reader.h"
+#include "pipeline/service/known_types.h"
 #include "pipeline/service/pipeline_checks.h"
 #include "pipeline/service/telemetry_settings.h"
 
@@ -71,6 +72,7 @@ class SettingsReader {
         warnings_(warnings),
         settings_(settings),
         reader_(root, warnings),
+        types_(registry),
         receivers_(kind_of("receiver", "receivers", registry.receivers)),
         processors_(kind_of("processor", "processors", registry.processors)),
         exporters_(kind_of("exporter", "exporters", registry.exporters)),
@@ -160,10 +162,16 @@ class SettingsReader {
 
   std::string explain_unknown_type(const Kind& kind, std::string_view id,
                                    const std::string& type) const {
+    if (const UnbuiltType* unbuilt = types_.find_unbuilt(kind.section, type)) {
+      return fmt::format(
+          "{}::{}: \"{}\" is not part of this version; {}, or start with "
+          "--skip-unbuilt to run without it",
+          kind.section, id, type, unbuilt->advice);
+    }
     const std::string what =
         fmt::format("{}: unknown type: \"{}\" for id: \"{}\"", kind.section, type, id);
     for (const Kind* other : {&receivers_, &processors_, &exporters_, &connectors_, &extensions_}) {
-      if (other->knows(type)) {
+      if (types_.knows(other->section, type)) {
         return fmt::format("{}; it is one of the {}: move it there", what, other->section);
       }
     }
@@ -305,6 +313,7 @@ class SettingsReader {
   ConfigWarnings& warnings_;
   ServiceSettings& settings_;
   ConfigReader reader_;
+  const KnownTypes types_;
   const Kind receivers_;
   const Kind processors_;
   const Kind exporters_;

@@ -20,7 +20,7 @@ TIERS = ("federation", "gateway", "agent")  # consumers before producers
 READY_SECONDS_MAX = 30
 STOP_SECONDS_MAX = 40
 
-Stage = collections.namedtuple("Stage", "unit taken passed_on held refused dropped")
+Stage = collections.namedtuple("Stage", "unit taken recovered passed_on held refused dropped")
 
 
 def bin_folder():
@@ -72,7 +72,8 @@ class Metrics:
 
     def unbalanced(self):
         """Stages whose books do not balance: name -> how much there is too little or too much."""
-        differences = {name: stage.passed_on + stage.held + sum(stage.dropped.values()) - stage.taken
+        differences = {name: stage.passed_on + stage.held + sum(stage.dropped.values())
+                       - stage.taken - stage.recovered
                        for name, stage in self.stages().items()}
         return {name: difference for name, difference in differences.items() if difference}
 

@@ -61,6 +61,14 @@ typedef struct {
   int counter;
 } atomic_t;
 
+typedef struct {
+  __s64 counter;
+} atomic64_t;
+
+struct list_head {
+  struct list_head* next;
+};
+
 struct in6_addr {
   union {
     __u8 u6_addr8[16];
@@ -84,6 +92,7 @@ struct sock_common {
   short unsigned int skc_family;
   struct in6_addr skc_v6_daddr;
   struct in6_addr skc_v6_rcv_saddr;
+  atomic64_t skc_cookie;
   union {
     long unsigned int skc_flags;
   };
@@ -123,6 +132,28 @@ struct signal_struct {
   atomic_t live;
 };
 
+struct inode {
+  short unsigned int i_mode;
+};
+
+struct file {
+  void* private_data;
+  struct inode* f_inode;
+};
+
+struct fdtable {
+  unsigned int max_fds;
+  struct file** fd;
+};
+
+struct files_struct {
+  struct fdtable* fdt;
+};
+
+struct socket {
+  struct sock* sk;
+};
+
 struct task_struct {
   struct thread_info thread_info;
   unsigned int flags;
@@ -131,12 +162,14 @@ struct task_struct {
   int tgid;
   struct task_struct* real_parent;
   long unsigned int nvcsw;
+  struct files_struct* files;
   struct signal_struct* signal;
 };
 
 struct pt_regs {
   long unsigned int r14;
   long unsigned int ax;
+  long unsigned int cx;
   long unsigned int dx;
   long unsigned int si;
   long unsigned int di;

@@ -19,7 +19,7 @@
 #include "pipeline/base/log.h"
 #include "pipeline/otlp/grpc_bytes.h"
 #include "pipeline/otlp/grpc_log.h"
-#include "pipeline/otlp/rpc_answer.h"
+#include "pipeline/otlp/rpc_status.h"
 #include "pipeline/receivers/otlp/grpc_server_options.h"
 #include "pipeline/receivers/server_auth.h"
 
@@ -243,7 +243,7 @@ grpc::Status OtlpReceiver::Server::take(const grpc::ByteBuffer& message, otlp::S
     books_.not_admitted.add();
     return to_grpc(admitted.error());
   }
-  auto request = otlp::to_inflated_slice(message, settings_.max_recv_msg_size_bytes);
+  auto request = otlp::to_inflated_slices(message, settings_.max_recv_msg_size_bytes);
   if (!request && request.error() == otlp::GunzipError::kTooLarge) {
     books_.too_large.add();
     return {grpc::StatusCode::RESOURCE_EXHAUSTED,

@@ -15,7 +15,6 @@
 #include <vector>
 
 #include "pipeline/otlp/grpc_bytes.h"
-#include "pipeline/otlp/rpc_answer.h"
 #include "pipeline/otlp/rpc_status.h"
 #include "tests/unit/pipeline/otlp/reference_request.h"
 #include "tests/unit/pipeline/otlp_peers.h"
@@ -94,7 +93,7 @@ TEST(OtlpReceiver, MapsErrorsAsUpstream) {
 TEST(OtlpReceiver, ServesTheSignalsThatItsPipelinesTakeAndNoOthers) {
   ReceivingPeer receiver;
   RawClient client(receiver.endpoint());
-  const grpc::Status metrics = client.call("", std::string(otlp::export_method(kMetrics)));
+  const grpc::Status metrics = client.call("", otlp::export_method(kMetrics));
   EXPECT_EQ(metrics.error_code(), grpc::StatusCode::UNIMPLEMENTED);
   EXPECT_THAT(metrics.error_message(), HasSubstr("no pipeline of metrics has this receiver"));
   const grpc::Status logs =
@@ -114,7 +113,7 @@ TEST(OtlpReceiver, TakesMetrics) {
   OtlpReceiver receiver(stage.context(), {.endpoint = "127.0.0.1:0"}, consumer);
   ASSERT_TRUE(receiver.start());
   RawClient client("127.0.0.1:" + std::to_string(receiver.port()));
-  const grpc::Status status = client.call(kTwoPoints, std::string(otlp::export_method(kMetrics)));
+  const grpc::Status status = client.call(kTwoPoints, otlp::export_method(kMetrics));
   EXPECT_TRUE(status.ok()) << status.error_message();
   EXPECT_EQ(consumer.bytes(), kTwoPoints);
   EXPECT_EQ(stage.metric("otelcol_receiver_accepted_metric_points",

@@ -16,7 +16,7 @@
 #include <string>
 #include <thread>
 
-#include "pipeline/otlp/rpc_answer.h"
+#include "pipeline/otlp/rpc_status.h"
 #include "pipeline/receivers/otlp/otlp_http_receiver.h"
 #include "pipeline/receivers/otlp/otlp_receiver.h"
 #include "tests/unit/pipeline/certificates.h"
@@ -104,7 +104,7 @@ class TlsTest : public ::testing::TestWithParam<std::string> {
     const grpc::ByteBuffer request(&slice, 1);
     grpc::ByteBuffer response;
     std::promise<grpc::Status> status;
-    stub.UnaryCall(&context, std::string(otlp::export_method(otlp::Signal::kTraces)), {}, &request,
+    stub.UnaryCall(&context, otlp::export_method(otlp::Signal::kTraces), {}, &request,
                    &response, [&](grpc::Status result) { status.set_value(std::move(result)); });
     return status.get_future().get().ok();
   }

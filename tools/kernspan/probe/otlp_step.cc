@@ -1,0 +1,41 @@
+#include "tools/kernspan/probe/otlp_step.h"
+
+#include <future>
+#include <memory>
+#include <string>
+#include <utility>
+
+#include "pipeline/exporters/otlp/grpc_transport.h"
+#include "pipeline/exporters/otlp/otlp_settings.h"
+
+namespace kernspan::tools {
+namespace {
+
+// One ResourceSpans without anything in it: a request of no bytes at all might be taken for none.
+constexpr char kNoSpans[] = {0x0a, 0x00};
+
+Result<std::unique_ptr<Transport>> make_transport(const PeerOptions& options) {
+  ConfigWarnings ignored;
+  auto settings = read_otlp_exporter_settings(exporter_settings(options), "probe", ignored);
+  if (!settings) return std::unexpected(settings.error());
+  return std::make_unique<GrpcTransport>(std::move(*settings));
+}
+
+}  // namespace
+
+Result<SendOutcome> offer_empty_request(const PeerOptions& options,
+                                        std::chrono::milliseconds timeout) {
+  Result<std::unique_ptr<Transport>> transport = make_transport(options);
+  if (!transport) return std::unexpected(transport.error());
+  if (Status started = (*transport)->start(); !started) return std::unexpected(started.error());
+  const otlp::Batch batch = otlp::Batch::from_encoder(std::string(kNoSpans, sizeof(kNoSpans)), 0);
+  std::promise<SendOutcome> outcome;
+  (*transport)->send(batch, timeout, [&outcome](SendOutcome result) {
+    outcome.set_value(std::move(result));
+  });
+  SendOutcome result = outcome.get_future().get();
+  (*transport)->stop();
+  return result;
+}
+
+}  // namespace kernspan::tools
