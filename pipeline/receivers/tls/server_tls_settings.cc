@@ -71,15 +71,6 @@ void read_server_tls(ConfigReader& tls, TlsLibrary library, ServerTlsSettings* s
               "would let every public authority vouch for clients: put those that may into "
               "client_ca_file");
   }
-  bool require_client_auth = false;
-  tls.boolean("require_client_auth", &require_client_auth);
-  if (require_client_auth && settings->client_ca_file.empty()) {
-    tls.error("require_client_auth", "does nothing without client_ca_file: set that instead");
-  } else if (tls.has("require_client_auth")) {
-    tls.warning("require_client_auth",
-                "is no key of the collector; client_ca_file alone requires a certificate of every "
-                "client");
-  }
 }
 
 }  // namespace kernspan

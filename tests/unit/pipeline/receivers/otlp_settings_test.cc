@@ -121,19 +121,8 @@ TEST(OtlpReceiverSettings, SaysWhatIsWrongWithTls) {
   EXPECT_THAT(tls("grpc", pair + "cipher_suites: [X]"), HasSubstr("cannot be set for gRPC"));
   EXPECT_THAT(tls("http", pair + "min_version: '1.3', max_version: '1.2'"), HasSubstr("is below"));
   EXPECT_THAT(tls("http", pair + "min_version: '1.1'"), HasSubstr("min_version"));
-  EXPECT_THAT(tls("http", pair + "require_client_auth: true"),
-              HasSubstr("does nothing without client_ca_file"));
   EXPECT_THAT(tls("http", pair + "include_system_ca_certs_pool: true"),
               HasSubstr("would let every public authority"));
-}
-
-TEST(OtlpReceiverSettings, RequireClientAuthIsWhatClientCaFileDoesAnyway) {
-  ConfigWarnings warnings;
-  EXPECT_TRUE(
-      read("protocols: {grpc: {tls: {cert_file: a, key_file: b, client_ca_file: c, "
-           "require_client_auth: true}}}",
-           &warnings));
-  EXPECT_THAT(warnings.messages, ElementsAre(HasSubstr("require_client_auth")));
 }
 
 }  // namespace

@@ -104,8 +104,8 @@ class TlsTest : public ::testing::TestWithParam<std::string> {
     const grpc::ByteBuffer request(&slice, 1);
     grpc::ByteBuffer response;
     std::promise<grpc::Status> status;
-    stub.UnaryCall(&context, otlp::export_method(otlp::Signal::kTraces), {}, &request,
-                   &response, [&](grpc::Status result) { status.set_value(std::move(result)); });
+    stub.UnaryCall(&context, otlp::export_method(otlp::Signal::kTraces), {}, &request, &response,
+                   [&](grpc::Status result) { status.set_value(std::move(result)); });
     return status.get_future().get().ok();
   }
 
