@@ -9,14 +9,15 @@
 #include "pipeline/extensions/file_storage/file_storage.h"
 #include "pipeline/extensions/health_check/health_check.h"
 #include "pipeline/processors/batch/batch_processor.h"
-#include "pipeline/receivers/otlp/otlp_receiver.h"
+#include "pipeline/receivers/otlp/otlp_factory.h"
+#include "pipeline/receivers/zipkin/zipkin_receiver.h"
 
 namespace kernspan {
 
 // Adding a component: its folder, and a row here.
 Registry pipeline_components() {
   return {
-      .receivers = {otlp_receiver_factory()},
+      .receivers = {otlp_receiver_factory(), zipkin_receiver_factory()},
       .processors = {batch_processor_factory()},
       .exporters = {debug_exporter_factory(), file_exporter_factory(), otlp_exporter_factory(),
                     otlp_http_exporter_factory(), prometheus_exporter_factory()},
