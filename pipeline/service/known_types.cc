@@ -55,7 +55,6 @@ constexpr std::array kUnbuiltTypes = {
     UnbuiltType{"extensions", "oauth2client", "use mutual TLS"},
     UnbuiltType{"extensions", "oidc", "use mutual TLS"},
     UnbuiltType{"extensions", "headers_setter", "write the headers at the exporter"},
-    UnbuiltType{"extensions", "file_storage", "use the queue in memory: remove storage"},
 };
 
 struct Rename {
