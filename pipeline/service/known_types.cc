@@ -11,7 +11,6 @@ constexpr std::string_view kNeedsGateway =
     "take it out, and filter or change spans where they are made or stored";
 
 constexpr std::array kUnbuiltTypes = {
-    UnbuiltType{"receivers", "zipkin", "let its clients send OTLP"},
     UnbuiltType{"receivers", "jaeger", "let its clients send OTLP"},
     UnbuiltType{"receivers", "hostmetrics", kRemove},
     UnbuiltType{"receivers", "prometheus", "let Prometheus scrape the targets itself"},

@@ -374,10 +374,28 @@ TEST_F(TelemetrySettingsTest, RefusesWhatItDoesNotKnow) {
 }
 
 TEST_F(TelemetrySettingsTest, WarnsOfWhatHasNoEffect) {
-  EXPECT_EQ(check_telemetry("    logs: {encoding: json, sampling: {enabled: false}}\n"
-                            "    resource: {service.name: x}\n"),
+  EXPECT_EQ(check_telemetry("    logs: {disable_caller: true, error_output_paths: [/x]}\n"
+                            "    traces: {processors: []}\n"),
             "");
   EXPECT_EQ(warnings_.messages.size(), 3u);
+}
+
+TEST_F(TelemetrySettingsTest, ReadsHowTheLogIsWritten) {
+  EXPECT_EQ(check_telemetry("    logs: {encoding: json, output_paths: [stdout, /tmp/x], sampling: "
+                            "{enabled: true, tick: 1s, initial: 3, thereafter: 5}}\n"
+                            "    resource: {service.name: x, service.version: }\n"),
+            "");
+  const LogOutput& output = settings_.telemetry.log_output;
+  EXPECT_TRUE(output.json);
+  EXPECT_THAT(output.paths, ElementsAre("stdout", "/tmp/x"));
+  EXPECT_EQ(output.interval, std::chrono::seconds(1));
+  EXPECT_EQ(output.initial, 3U);
+  EXPECT_EQ(output.thereafter, 5U);
+  EXPECT_EQ(settings_.telemetry.resource.at("service.name"), "x");
+  EXPECT_EQ(settings_.telemetry.resource.at("service.version"), "");
+  EXPECT_THAT(check_telemetry("    logs: {encoding: xml}\n"),
+              HasSubstr("\"xml\" is none of console, json"));
+  EXPECT_THAT(check_telemetry("    logs: {output_paths: []}\n"), HasSubstr("must name a file"));
 }
 
 }  // namespace
