@@ -30,6 +30,9 @@ struct GrpcServerSettings {
   std::string authenticator = {};  // the id of an extension; empty: nobody is asked
   // Per connection. The exporters in use have 10 requests under way.
   std::uint32_t max_concurrent_streams = 100;
+  // Kernspan's own. gRPC looks at a message's size when all of it has come: this bounds what it holds
+  // until then, and what the pipeline holds of the read buffers. Beyond it calls are cancelled.
+  std::uint64_t max_buffered_bytes = 1 << 30;
   std::uint64_t read_buffer_bytes = 0;   // 0: gRPC's own default
   std::uint64_t write_buffer_bytes = 0;  // 0: gRPC's own default
   GrpcKeepaliveSettings keepalive = {};
