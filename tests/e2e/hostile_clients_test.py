@@ -99,4 +99,4 @@ service:
 
 
 if __name__ == "__main__":
-    case_report.main()
+    case_report.main("hostile_clients_test")

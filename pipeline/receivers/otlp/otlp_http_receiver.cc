@@ -17,7 +17,7 @@ constexpr std::string_view kJson = "application/json";
 
 }  // namespace
 
-OtlpHttpReceiver::OtlpHttpReceiver(const ComponentContext& context, OtlpHttpSettings settings,
+OtlpHttpReceiver::OtlpHttpReceiver(const ComponentContext& context, OtlpHttpServerSettings settings,
                                    Consumer& next)
     : path_(context.path + "::protocols::http"),
       settings_(std::move(settings)),

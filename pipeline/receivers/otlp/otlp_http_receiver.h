@@ -19,7 +19,8 @@ namespace kernspan {
 // when it is worth another try, else 500; and what HttpListener answers for itself.
 class OtlpHttpReceiver final : public Component, private HttpService {
  public:
-  OtlpHttpReceiver(const ComponentContext& context, OtlpHttpSettings settings, Consumer& next);
+  OtlpHttpReceiver(const ComponentContext& context, OtlpHttpServerSettings settings,
+                   Consumer& next);
   ~OtlpHttpReceiver() override;
 
   Status start() override;
@@ -39,7 +40,7 @@ class OtlpHttpReceiver final : public Component, private HttpService {
   HttpAnswer malformed(const HttpHead& head, const Error& error);
 
   const std::string path_;
-  const OtlpHttpSettings settings_;
+  const OtlpHttpServerSettings settings_;
   const otlp::Signals signals_;
   const Extensions& extensions_;
   Consumer& next_;

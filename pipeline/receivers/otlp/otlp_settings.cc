@@ -66,7 +66,7 @@ void read_url_path(ConfigReader& http, const char* key, std::string* path) {
   }
 }
 
-void read_http(ConfigReader& http, OtlpHttpSettings* settings) {
+void read_http(ConfigReader& http, OtlpHttpServerSettings* settings) {
   read_transport(http);
   read_http_server(http, &settings->server);
   read_url_path(http, "traces_url_path", &settings->traces_path);

@@ -38,7 +38,7 @@ struct GrpcServerSettings {
   GrpcKeepaliveSettings keepalive = {};
 };
 
-struct OtlpHttpSettings {
+struct OtlpHttpServerSettings {
   HttpServerSettings server = {.endpoint = "localhost:4318"};
   std::string traces_path = "/v1/traces";
   std::string metrics_path = "/v1/metrics";
@@ -47,7 +47,7 @@ struct OtlpHttpSettings {
 // At least one of them.
 struct OtlpReceiverSettings {
   std::optional<GrpcServerSettings> grpc = {};
-  std::optional<OtlpHttpSettings> http = {};
+  std::optional<OtlpHttpServerSettings> http = {};
 };
 
 // `path` is how messages call the settings.
