@@ -36,9 +36,6 @@ REFUSED = {
     12: r"resolver::dns::port: expected type 'string'",
 }
 
-# Points that need no translation but a component, or another file.
-NEEDS_COMPONENT = {11}
-
 
 class Seed:
     """One configuration, and what is known of it."""
@@ -91,9 +88,9 @@ def kernspan(*arguments):
     return subprocess.run([bin_folder() / "kernspan", *map(str, arguments)], capture_output=True,
                           text=True, timeout=60, check=False,
                           env={"PATH": "/usr/bin:/bin", **ENVIRONMENT,
-                               "FEDERATION_COLLECTOR_ENDPOINT": "localhost:4317",
-                               "PRIMARY_COLLECTOR_ENDPOINT": "localhost:4317",
-                               "FALLBACK_COLLECTOR_ENDPOINT": "localhost:4317"})
+                               "FEDERATION_COLLECTOR_ENDPOINT": "federation.example.com:4317",
+                               "PRIMARY_COLLECTOR_ENDPOINT": "primary.example.com:4317",
+                               "FALLBACK_COLLECTOR_ENDPOINT": "fallback.example.com:4317"})
 
 
 def doctor_points(*files):

@@ -287,7 +287,7 @@ void BatchProcessor::drop_first(Counter& reason, const std::string& message) {
 }
 
 ProcessorFactory batch_processor_factory() {
-  return {.type = "batch", .create = create};
+  return {.type = "batch", .signals = kTracesAndMetrics, .create = create};
 }
 
 }  // namespace kernspan
