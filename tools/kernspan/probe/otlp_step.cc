@@ -16,7 +16,8 @@ constexpr char kNoSpans[] = {0x0a, 0x00};
 
 Result<std::unique_ptr<Transport>> make_transport(const PeerOptions& options) {
   ConfigWarnings ignored;
-  auto settings = read_otlp_exporter_settings(exporter_settings(options), "probe", ignored);
+  const Extensions none;
+  auto settings = read_otlp_exporter_settings(exporter_settings(options), "probe", none, ignored);
   if (!settings) return std::unexpected(settings.error());
   return std::make_unique<GrpcTransport>(std::move(*settings));
 }
