@@ -57,6 +57,14 @@ TEST_F(ResourceDetectionTest, ReportsTheListedAttributesOnly) {
   EXPECT_EQ(resource("{attributes: [os.type]}"), R"(service.name="shop" os.type="mine")");
 }
 
+TEST_F(ResourceDetectionTest, WarnsOfEachDetectorThatFails) {
+  ::testing::internal::CaptureStderr();
+  resource("{detectors: [docker, k8s_api, env]}");
+  EXPECT_THAT(::testing::internal::GetCapturedStderr(),
+              AllOf(HasSubstr("detector docker: there is no"),
+                    HasSubstr("detector k8s_api: the node's name is not known")));
+}
+
 TEST_F(ResourceDetectionTest, GoesOnWithoutWhatIsMissing) {
   EXPECT_EQ(resource("{detectors: [docker, k8s_api, env]}"),
             R"(service.name="detected" os.type="mine")");
