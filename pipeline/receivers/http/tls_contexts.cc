@@ -27,8 +27,8 @@ std::string stamp_of(const std::string& path) {
                      status.st_ino);
 }
 
-int version_number(TlsVersion version) {
-  return version == TlsVersion::k13 ? TLS1_3_VERSION : TLS1_2_VERSION;
+int version_number(ServerTlsVersion version) {
+  return version == ServerTlsVersion::k13 ? TLS1_3_VERSION : TLS1_2_VERSION;
 }
 
 // Go's names of curves; OpenSSL calls three of them differently.

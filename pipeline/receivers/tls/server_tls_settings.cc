@@ -17,20 +17,20 @@ void read_pem(ConfigReader& tls, const char* file_key, const char* pem_key, cons
 
 void read_versions(ConfigReader& tls, TlsLibrary library, ServerTlsSettings* settings) {
   tls.choice("min_version", &settings->min_version,
-             {{"1.2", TlsVersion::k12}, {"1.3", TlsVersion::k13}});
+             {{"1.2", ServerTlsVersion::k12}, {"1.3", ServerTlsVersion::k13}});
   tls.choice("max_version", &settings->max_version,
-             {{"1.2", TlsVersion::k12}, {"1.3", TlsVersion::k13}});
+             {{"1.2", ServerTlsVersion::k12}, {"1.3", ServerTlsVersion::k13}});
   if (settings->max_version < settings->min_version) {
     tls.error("max_version", "is below min_version");
   }
   if (library == TlsLibrary::kOpenSsl) return;
-  if (settings->min_version != TlsVersion::k12) {
+  if (settings->min_version != ServerTlsVersion::k12) {
     tls.error(
         "min_version",
         "cannot be set for gRPC, which takes TLS 1.2 and 1.3: remove the key, or receive over "
         "protocols::http");
   }
-  if (settings->max_version != TlsVersion::k13) {
+  if (settings->max_version != ServerTlsVersion::k13) {
     tls.error(
         "max_version",
         "cannot be set for gRPC, which takes TLS 1.2 and 1.3: remove the key, or receive over "

@@ -9,7 +9,7 @@
 
 namespace kernspan {
 
-enum class TlsVersion { k12, k13 };
+enum class ServerTlsVersion { k12, k13 };
 
 struct ServerTlsSettings {
   bool enabled = false;
@@ -21,8 +21,8 @@ struct ServerTlsSettings {
   std::string client_ca_file = {};  // set: every client must show a certificate that it signed
   bool client_ca_file_reload = false;
   std::chrono::nanoseconds reload_interval{0};  // 0: certificate and key are read once
-  TlsVersion min_version = TlsVersion::k12;
-  TlsVersion max_version = TlsVersion::k13;
+  ServerTlsVersion min_version = ServerTlsVersion::k12;
+  ServerTlsVersion max_version = ServerTlsVersion::k13;
   std::vector<std::string> cipher_suites = {};  // Go's names, which are the RFCs'
   std::vector<std::string> curve_preferences = {};
 };

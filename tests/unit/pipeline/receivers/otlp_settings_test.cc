@@ -93,7 +93,7 @@ protocols:
   EXPECT_EQ(http.max_request_body_size, 1048576U);
   EXPECT_THAT(http.encodings, ElementsAre(ContentEncoding::kGzip));
   EXPECT_EQ(http.cors.max_age_s, 600);
-  EXPECT_EQ(http.tls.min_version, TlsVersion::k13);
+  EXPECT_EQ(http.tls.min_version, ServerTlsVersion::k13);
   EXPECT_THAT(warnings.messages, ElementsAre(HasSubstr("snappy is not supported here"),
                                              HasSubstr("include_metadata")));
 }

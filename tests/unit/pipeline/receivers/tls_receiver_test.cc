@@ -236,7 +236,7 @@ INSTANTIATE_TEST_SUITE_P(Http, HttpTlsTest, ::testing::Values("http"));
 
 TEST_P(HttpTlsTest, VersionsCiphersAndCurvesAreThoseOfTheSettings) {
   ServerTlsSettings tls = pair();
-  tls.min_version = TlsVersion::k13;
+  tls.min_version = ServerTlsVersion::k13;
   tls.cipher_suites = {"TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256"};
   tls.curve_preferences = {"P256"};
   listen(tls);
