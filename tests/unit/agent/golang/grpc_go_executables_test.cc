@@ -20,7 +20,7 @@ class FakeAttacher final : public ProbeAttacher {
                                                  const GrpcGoProgram& program) override {
     if (fails) return permanent("the kernel says no");
     EXPECT_TRUE(fs::exists(path)) << path;
-    EXPECT_EQ(program.client_returns.size(), 2u);
+    EXPECT_EQ(program.client_points.size(), 2u);
     return std::make_unique<Probes>(attached);
   }
 
@@ -75,8 +75,9 @@ TEST_F(GrpcGoExecutablesTest, ProbesUntilTheLastProcessHasGone) {
   run(10, "shop");
   run(11, "shop");
   GrpcGoExecutables executables = make();
-  for (const std::uint32_t tgid : {10u, 11u, 10u}) executables.process_seen(tgid);
+  for (const std::uint32_t tgid : {10u, 10u, 11u, 10u}) executables.process_seen(tgid);
   EXPECT_EQ(attacher_.attached, 1);
+  EXPECT_EQ(executables.counters().attached, 1u);
   EXPECT_EQ(executables.probed(), 1u);
   executables.process_gone(10);
   executables.process_gone(10);
@@ -154,13 +155,14 @@ TEST_F(GrpcGoExecutablesTest, FailuresToAttachAreCounted) {
 // Only those with an established connection: 0A is a socket that listens.
 TEST_F(GrpcGoExecutablesTest, LooksAroundForOldConnections) {
   write("shop", GoExecutable{}.file());
-  write("tcp",
-        "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout "
-        "inode\n"
-        "   0: 0100007F:1F90 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 "
-        "5001 1 0 100 0 0 10 0\n"
-        "   1: 0100007F:1F90 0100007F:C350 01 00000000:00000000 00:00000000 00000000     0        0 "
-        "5002 1 0 20 4 30 10 -1\n");
+  write(
+      "tcp",
+      "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout "
+      "inode\n"
+      "   0: 0100007F:1F90 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 "
+      "5001 1 0 100 0 0 10 0\n"
+      "   1: 0100007F:1F90 0100007F:C350 01 00000000:00000000 00:00000000 00000000     0        0 "
+      "5002 1 0 20 4 30 10 -1\n");
   for (const auto& [tgid, inode] : {std::pair{10u, 5001}, {11u, 5002}}) {
     const fs::path process = root_ / std::to_string(tgid);
     run(tgid, "shop");
@@ -171,6 +173,11 @@ TEST_F(GrpcGoExecutablesTest, LooksAroundForOldConnections) {
     fs::create_symlink(root_ / "tcp", process / "net" / "tcp");
     fs::create_symlink("socket:[" + std::to_string(inode) + "]", process / "fd" / "3");
   }
+  settings_.is_traced = [](std::string_view name) { return name != "shop"; };
+  GrpcGoExecutables blind = make();
+  blind.look_around();
+  EXPECT_EQ(attacher_.attached, 0);
+  settings_.is_traced = [](std::string_view name) { return name == "shop"; };
   GrpcGoExecutables executables = make();
   executables.look_around();
   EXPECT_EQ(attacher_.attached, 1);
