@@ -95,6 +95,14 @@ static inline __attribute__((always_inline)) ks_u64 ks_load64(const ks_u8* bytes
 #endif
 }
 
+static inline __attribute__((always_inline)) void ks_store64(ks_u8* bytes, ks_u64 word) {
+#ifdef __bpf__
+  *(ks_u64*)bytes = word;
+#else
+  __builtin_memcpy(bytes, &word, sizeof word);
+#endif
+}
+
 static inline __attribute__((always_inline)) ks_u8 ks_byte(const ks_u8* window, ks_u32 position) {
   return window[position & KS_WINDOW_MASK];
 }

@@ -28,7 +28,7 @@ int ks_send_record(struct ks_scratch* work, ks_u32 offset, ks_u32 captured, ks_u
 static __always_inline void ks_count_by(ks_u32 counter, ks_u32 by) {
   ks_u32 cpu = bpf_get_smp_processor_id();
   struct ks_cpu_counters* row = bpf_map_lookup_elem(&counters, &cpu);
-  if (row && by != 0 && counter < KS_COUNTER_COUNT) __sync_fetch_and_add(&row->values[counter], by);
+  if (row && counter < KS_COUNTER_COUNT) __sync_fetch_and_add(&row->values[counter], by);
 }
 
 static __always_inline void ks_http2_read(struct ks_scratch* work) {
@@ -54,6 +54,11 @@ static __always_inline int ks_http2_send(struct ks_scratch* work, struct ks_sock
   return 1;
 }
 
+/* ks_http2_copy_input() as a function of its own. */
+__noinline int ks_http2_copy_held(struct ks_scratch* work) {
+  return work ? ks_http2_copy_input(&work->http2, work->window) : 0;
+}
+
 /* One step and what it needs. Returns 1 when the walk is over. */
 __noinline int ks_http2_take_step(struct ks_scratch* work, struct ks_socket* socket,
                                   struct ks_http2_socket* http2) {
@@ -68,8 +73,11 @@ __noinline int ks_http2_take_step(struct ks_scratch* work, struct ks_socket* soc
       ks_http2_read(work);
       return 0;
     case KS_HTTP2_NEED_COPY:
-      got = ks_copy_user(work, walk->copy_to, walk->position, walk->copy_bytes);
-      if (got < walk->copy_bytes) ks_count(KS_COUNT_READ_FAILED);
+      got = walk->copy_bytes;
+      if (!ks_http2_copy_held(work)) {
+        got = ks_copy_user(work, walk->copy_to, walk->position, walk->copy_bytes);
+        if (got < walk->copy_bytes) ks_count(KS_COUNT_READ_FAILED);
+      }
       ks_http2_has_copied(walk, d, work->window, got);
       return 0;
     case KS_HTTP2_NEED_ROOM:
@@ -81,7 +89,9 @@ __noinline int ks_http2_take_step(struct ks_scratch* work, struct ks_socket* soc
 }
 
 static long ks_http2_round(ks_u32 index, struct ks_http2_pass* pass) {
-  int done = ks_http2_take_step(pass->work, pass->socket, pass->http2);
+  /* Two steps a round: a call costs as much as a step. */
+  int done = ks_http2_take_step(pass->work, pass->socket, pass->http2) ||
+             ks_http2_take_step(pass->work, pass->socket, pass->http2);
   /* As in ks_next_piece(). */
   asm volatile("" : "+r"(done));
   return done != 0;
@@ -101,9 +111,9 @@ static __always_inline void ks_http2_count_end(struct ks_http2_walk* walk,
     ks_count(KS_COUNT_GIVEN_UP);
     socket->protocol = KS_PROTOCOL_GIVEN_UP;
   }
-  ks_count_by(KS_COUNT_HEAD_CUT, walk->cut_blocks);
-  ks_count_by(KS_COUNT_HTTP2_UNTRACKED, walk->untracked_streams);
-  ks_count_by(KS_COUNT_HTTP2_LOST_MESSAGES, walk->lost_messages);
+  if (walk->cut_blocks) ks_count_by(KS_COUNT_HEAD_CUT, walk->cut_blocks);
+  if (walk->untracked_streams) ks_count_by(KS_COUNT_HTTP2_UNTRACKED, walk->untracked_streams);
+  if (walk->lost_messages) ks_count_by(KS_COUNT_HTTP2_LOST_MESSAGES, walk->lost_messages);
 }
 
 /* The transfer's bytes from work->http2.position on. `begin`: enum ks_http2_begin. `reason`: why there
@@ -131,7 +141,7 @@ __noinline int ks_http2_follow(struct ks_scratch* work, struct ks_socket* socket
   }
   struct ks_http2_pass pass = {.work = work, .socket = socket, .http2 = http2};
   const ks_u32 ordinal = d->ordinal;
-  bpf_loop(KS_HTTP2_STEPS_MAX, ks_http2_round, &pass, 0);
+  bpf_loop(KS_HTTP2_STEPS_MAX / 2, ks_http2_round, &pass, 0);
   ks_http2_count_end(walk, socket);
   ks_http2_leave(walk, d);
   if (walk->item_bytes != 0)

@@ -38,7 +38,7 @@ static inline __attribute__((always_inline)) enum ks_http2_need ks_http2_step_ca
     if (stream->bytes_low != 0 || stream->bytes_high != 0) ks_http2_put_data(walk, d, window, 0);
     ks_http2_free_slot(d, stream);
     d->slot = KS_HTTP2_STREAM_NONE;
-    return KS_HTTP2_NEED_NOTHING;
+    if (!ks_http2_has_room(walk)) return KS_HTTP2_NEED_ROOM;
   }
   const ks_u32 room = KS_CAPTURE_BYTES_MAX - walk->item_bytes - 32;
   ks_u32 count = d->capture_left;
@@ -93,6 +93,7 @@ static inline __attribute__((always_inline)) void ks_http2_has_copied(struct ks_
     ks_u8* last = window + (end & ~7u & KS_WINDOW_MASK);
     ks_store64(last, ks_load64(last) & ((1ULL << (8 * (end & 7))) - 1));
   }
+  if (d->payload_left == 0) ks_http2_end_frame(d);
 }
 
 #endif

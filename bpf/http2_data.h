@@ -66,23 +66,46 @@ static inline __attribute__((always_inline)) enum ks_http2_need ks_http2_step_pr
   return KS_HTTP2_NEED_NOTHING;
 }
 
+/* The frame's last byte has passed. */
+static inline __attribute__((always_inline)) enum ks_http2_need ks_http2_end_data(
+    struct ks_http2_walk* walk, struct ks_http2_direction* d, struct ks_http2_stream* stream,
+    ks_u8* window) {
+  const int is_end = d->flags & KS_HTTP2_END_STREAM;
+  if (is_end || (stream && stream->period != walk->period)) {
+    if (!ks_http2_has_room(walk)) return KS_HTTP2_NEED_ROOM;
+    ks_http2_put_data(walk, d, window, is_end ? KS_HTTP2_DATA_END : 0);
+    if (is_end && stream) ks_http2_free_slot(d, stream);
+  }
+  ks_http2_end_frame(d);
+  return KS_HTTP2_NEED_NOTHING;
+}
+
+/* Takes what is here of the current message, of a body that is not followed, or of the padding. */
+static inline __attribute__((always_inline)) void ks_http2_skip_content(
+    struct ks_http2_walk* walk, struct ks_http2_direction* d, struct ks_http2_stream* stream) {
+  const ks_u32 left = walk->bytes - walk->position;
+  const ks_u32 content = d->payload_left - d->pad_left;
+  ks_u32 count = content != 0 ? content : d->payload_left;
+  if (count > left) count = left;
+  if (content == 0) {
+    d->pad_left = (ks_u8)(d->pad_left - count);
+  } else if (stream && !(stream->flags & KS_HTTP2_NO_MESSAGES)) {
+    if (stream->prefix_bytes != 0) return;
+    if (count > stream->message_left) count = stream->message_left;
+    stream->message_left -= count;
+  }
+  if (stream) ks_http2_add_bytes(stream, count);
+  d->payload_left -= count;
+  walk->position += count;
+}
+
+/* One step takes a prefix, the message behind it and the frame's end, as far as they are here. */
 static inline __attribute__((always_inline)) enum ks_http2_need ks_http2_step_data(
     struct ks_http2_walk* walk, struct ks_http2_direction* d, ks_u8* window) {
   struct ks_http2_stream* stream = ks_http2_stream_of(d);
   const ks_u32 at = walk->position;
   const ks_u32 left = walk->bytes - at;
-  if (d->payload_left == 0) {
-    if (d->flags & KS_HTTP2_END_STREAM) {
-      if (!ks_http2_has_room(walk)) return KS_HTTP2_NEED_ROOM;
-      ks_http2_put_data(walk, d, window, KS_HTTP2_DATA_END);
-      if (stream) ks_http2_free_slot(d, stream);
-    } else if (stream && stream->period != walk->period) {
-      if (!ks_http2_has_room(walk)) return KS_HTTP2_NEED_ROOM;
-      ks_http2_put_data(walk, d, window, 0);
-    }
-    ks_http2_end_frame(d);
-    return KS_HTTP2_NEED_NOTHING;
-  }
+  if (d->payload_left == 0) return ks_http2_end_data(walk, d, stream, window);
   if (left == 0) {
     /* Also in the middle of a long frame. */
     if (!stream || stream->period == walk->period) return KS_HTTP2_DONE;
@@ -101,20 +124,14 @@ static inline __attribute__((always_inline)) enum ks_http2_need ks_http2_step_da
     return KS_HTTP2_NEED_NOTHING;
   }
   const ks_u32 content = d->payload_left - d->pad_left;
-  ks_u32 count = content != 0 ? content : d->payload_left;
-  if (count > left) count = left;
-  if (content == 0) {
-    d->pad_left = (ks_u8)(d->pad_left - count);
-  } else if (stream && !(stream->flags & KS_HTTP2_NO_MESSAGES)) {
-    if (stream->message_left == 0 || stream->prefix_bytes != 0)
-      return ks_http2_step_prefix(walk, d, stream, count, window);
-    if (count > stream->message_left) count = stream->message_left;
-    stream->message_left -= count;
+  if (content != 0 && stream && !(stream->flags & KS_HTTP2_NO_MESSAGES) &&
+      (stream->message_left == 0 || stream->prefix_bytes != 0)) {
+    const enum ks_http2_need need =
+        ks_http2_step_prefix(walk, d, stream, content < left ? content : left, window);
+    if (need != KS_HTTP2_NEED_NOTHING) return need;
   }
-  if (stream) ks_http2_add_bytes(stream, count);
-  d->payload_left -= count;
-  walk->position = at + count;
-  return KS_HTTP2_NEED_NOTHING;
+  ks_http2_skip_content(walk, d, stream);
+  return d->payload_left == 0 ? ks_http2_end_data(walk, d, stream, window) : KS_HTTP2_NEED_NOTHING;
 }
 
 /* Takes the next `bytes` bytes of the direction, which cannot be read, as a part of the payload that

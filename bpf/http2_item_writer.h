@@ -14,14 +14,6 @@ enum {
   KS_HTTP2_ROOM_BYTES = 128,
 };
 
-static inline __attribute__((always_inline)) void ks_store64(ks_u8* bytes, ks_u64 word) {
-#ifdef __bpf__
-  *(ks_u64*)bytes = word;
-#else
-  __builtin_memcpy(bytes, &word, sizeof word);
-#endif
-}
-
 static inline __attribute__((always_inline)) void ks_http2_put(struct ks_http2_walk* walk,
                                                                ks_u8* window, ks_u64 word) {
   ks_u32 to = KS_HTTP2_ITEMS + walk->item_bytes;

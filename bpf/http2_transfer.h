@@ -10,9 +10,11 @@
 #include "bpf/http1_head.h"
 
 enum {
-  /* What is read at a time to find frame headers in: a small request or response at once, and not
-   * much in vain where a long payload follows. */
-  KS_HTTP2_INPUT_BYTES = 256,
+  /* What is read at a time at most: all of a transfer of small requests or responses, so that their
+   * header blocks need not be read again. A power of two. */
+  KS_HTTP2_INPUT_BYTES = 1024,
+  /* What is read where frames are long: not much in vain before a payload. */
+  KS_HTTP2_SHORT_INPUT_BYTES = 256,
   /* Where in the window the items stand, and where what was read. */
   KS_HTTP2_ITEMS = sizeof(struct ks_transfer_event),
   KS_HTTP2_INPUT = KS_WINDOW_BYTES + KS_WINDOW_SLACK_BYTES - KS_CAPTURE_BYTES_MAX,
@@ -92,8 +94,13 @@ static inline __attribute__((always_inline)) int ks_http2_ask(struct ks_http2_wa
                                                               ks_u32 at) {
   if (walk->read_bytes != 0 && walk->read_at == at) return 0;
   const ks_u32 left = walk->bytes - at;
+  const ks_u32 passed = at - walk->input_at;
+  /* Frames that end soon behind what was read are small, and so will be the next ones. */
+  const int is_dense = walk->input_bytes != 0 && passed < 2 * KS_HTTP2_SHORT_INPUT_BYTES;
   walk->read_at = at;
-  walk->read_bytes = left < KS_HTTP2_INPUT_BYTES ? left : (ks_u32)KS_HTTP2_INPUT_BYTES;
+  walk->read_bytes = left;
+  if (left > KS_HTTP2_INPUT_BYTES)
+    walk->read_bytes = is_dense ? KS_HTTP2_INPUT_BYTES : KS_HTTP2_SHORT_INPUT_BYTES;
   return 1;
 }
 
@@ -101,6 +108,22 @@ static inline __attribute__((always_inline)) void ks_http2_has_read(struct ks_ht
                                                                     ks_u32 got) {
   walk->input_at = walk->read_at;
   walk->input_bytes = got;
+}
+
+/* Does what KS_HTTP2_NEED_COPY asks for, out of the input; returns 0 (and has done nothing) if that does
+ * not hold it. Whole words: up to seven bytes behind the copy are overwritten, and come from behind what
+ * is copied. */
+static inline __attribute__((always_inline)) int ks_http2_copy_input(
+    const struct ks_http2_walk* walk, ks_u8* window) {
+  const ks_u32 bytes = walk->copy_bytes, to = walk->copy_to;
+  if (!ks_http2_holds(walk, walk->position, bytes)) return 0;
+  const ks_u32 from = walk->position - walk->input_at;
+  for (ks_u32 at = 0; at < KS_HTTP2_INPUT_BYTES; at += 8) {
+    if (at >= bytes) break;
+    ks_store64(window + ((to + at) & KS_WINDOW_MASK),
+               ks_load64(window + KS_HTTP2_INPUT + ((from + at) & (KS_HTTP2_INPUT_BYTES - 1))));
+  }
+  return 1;
 }
 
 static inline __attribute__((always_inline)) enum ks_http2_need ks_http2_stop(

@@ -167,9 +167,13 @@ static inline __attribute__((always_inline)) enum ks_http2_need ks_http2_step(
     struct ks_http2_walk* walk, struct ks_http2_socket* http2, ks_u32 direction, ks_u8* window) {
   struct ks_http2_direction* d = &http2->directions[direction & 1];
   struct ks_http2_direction* other = &http2->directions[~direction & 1];
+  enum ks_http2_need need = KS_HTTP2_NEED_NOTHING;
   switch (d->phase) {
     case KS_HTTP2_PHASE_HEADER:
-      return ks_http2_step_header(walk, d, other, window);
+      need = ks_http2_step_header(walk, d, other, window);
+      /* A small frame is one step. */
+      if (need != KS_HTTP2_NEED_NOTHING || d->phase != KS_HTTP2_PHASE_PAYLOAD) return need;
+      return ks_http2_step_payload(walk, d, window);
     case KS_HTTP2_PHASE_PAYLOAD:
       return ks_http2_step_payload(walk, d, window);
     case KS_HTTP2_PHASE_PREFACE:

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cstring>
-#include <vector>
 
 namespace kernspan {
 namespace {
@@ -261,12 +260,12 @@ void Linker::drop_unconfirmed(Exchange& exchange) {
 }
 
 void Linker::settle(Exchange& exchange) {
-  std::vector<Exchange*> chain;
+  chain_.clear();
   for (Exchange* at = &exchange; at && !at->trace_id.is_valid(); at = at->parent.get()) {
     drop_unconfirmed(*at);
-    chain.push_back(at);
+    chain_.push_back(at);
   }
-  for (auto place = chain.rbegin(); place != chain.rend(); ++place) {
+  for (auto place = chain_.rbegin(); place != chain_.rend(); ++place) {
     Exchange& at = **place;
     if (!at.span_id.is_valid()) at.span_id = new_span_id();
     if (at.parent) {

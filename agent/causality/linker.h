@@ -15,6 +15,7 @@
 #include <cstdint>
 #include <functional>
 #include <unordered_map>
+#include <vector>
 
 #include "agent/causality/execution_contexts.h"
 #include "agent/causality/goroutine_handlers.h"
@@ -145,6 +146,7 @@ class Linker {
   ExecutionContexts contexts_;
   GoroutineHandlers handlers_;
   WireIndex wire_;
+  std::vector<Exchange*> chain_;  // of settle(), kept for its memory
   std::unordered_map<std::uint64_t, Connect> connects_;
   std::uint64_t connects_swept_ns_ = 0;
   // Open incoming requests by the header they came with.

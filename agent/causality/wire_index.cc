@@ -1,95 +1,93 @@
 #include "agent/causality/wire_index.h"
 
+#include <algorithm>
 #include <cstring>
 #include <utility>
 
 namespace kernspan {
-namespace {
 
-const SocketAddress& client_of(const Exchange& exchange) {
-  return exchange.role == Role::kClient ? exchange.local : exchange.remote;
+std::size_t WireIndex::AddressHash::operator()(const SocketAddress& address) const noexcept {
+  std::uint64_t low;
+  std::memcpy(&low, address.ip.data() + 8, sizeof low);
+  std::uint64_t mixed = (low ^ std::uint64_t{address.port} << 48) * 0x9e3779b97f4a7c15u;
+  mixed = (mixed ^ mixed >> 32) * 0xff51afd7ed558ccdu;
+  return mixed ^ mixed >> 32;
 }
 
-bool same_request(const Exchange& a, const Exchange& b) {
-  return a.request_seq == b.request_seq && client_of(a) == client_of(b);
-}
-
-std::uint64_t hash_of(const Exchange& exchange) {
-  const SocketAddress& client = client_of(exchange);
-  std::uint64_t address;
-  std::memcpy(&address, client.ip.data() + 8, sizeof address);
-  // Requests of equal size make arithmetic series of sequence numbers: both steps are needed to
-  // spread these over the low bits (the finalizer of MurmurHash3).
-  std::uint64_t mixed =
-      address * 0x9e3779b97f4a7c15u ^ (std::uint64_t{exchange.request_seq} << 16 | client.port);
-  mixed = (mixed ^ mixed >> 33) * 0xff51afd7ed558ccdu;
-  mixed = (mixed ^ mixed >> 33) * 0xc4ceb9fe1a85ec53u;
-  return mixed ^ mixed >> 33;
-}
-
-}  // namespace
-
-std::size_t WireIndex::find(std::uint64_t hash, const Exchange& exchange) const {
-  const std::size_t mask = slots_.size() - 1;
-  std::size_t at = hash & mask;
-  while (slots_[at].exchange &&
-         (slots_[at].hash != hash || !same_request(*slots_[at].exchange, exchange))) {
-    at = (at + 1) & mask;
+WireIndex::Waiting& WireIndex::Client::at(std::uint32_t seq) {
+  if (ends_.empty()) base_ = seq - (1U << 31);
+  const std::uint32_t place = seq - base_;
+  if (ends_.empty() || place > ends_.back().place) {
+    return ends_.emplace_back(Waiting{.place = place, .exchange = {}});
   }
-  return at;
+  if (ends_[first_].place == place) return ends_[first_];
+  const auto found =
+      std::lower_bound(ends_.begin() + static_cast<std::ptrdiff_t>(first_), ends_.end(), place,
+                       [](const Waiting& end, std::uint32_t wanted) { return end.place < wanted; });
+  if (found->place == place) {
+    if (!found->exchange) --gone_;
+    return *found;
+  }
+  return *ends_.insert(found, Waiting{.place = place, .exchange = {}});
 }
 
-// Moves back what had to go past the freed slot, so that no search stops too early.
-void WireIndex::erase(std::size_t at) {
-  const std::size_t mask = slots_.size() - 1;
-  for (std::size_t next = (at + 1) & mask; slots_[next].exchange; next = (next + 1) & mask) {
-    const std::size_t home = slots_[next].hash & mask;
-    if (((next - home) & mask) < ((next - at) & mask)) continue;
-    slots_[at] = std::move(slots_[next]);
-    at = next;
+void WireIndex::Client::remove(Waiting& end) {
+  end.exchange = {};
+  ++gone_;
+  while (!ends_.empty() && !ends_.back().exchange && ends_.size() > first_) {
+    ends_.pop_back();
+    --gone_;
   }
-  slots_[at] = {};
-  --waiting_;
+  while (first_ < ends_.size() && !ends_[first_].exchange) {
+    ++first_;
+    --gone_;
+  }
+  if (first_ == ends_.size()) {
+    if (ends_.capacity() > kCapacityKept) ends_ = {};
+    ends_.clear();
+    first_ = gone_ = 0;
+  } else if (first_ + gone_ > kGoneKept && (first_ + gone_) * 2 > ends_.size()) {
+    // A stream that lives long may wait before all others.
+    std::erase_if(ends_, [](const Waiting& other) { return !other.exchange; });
+    first_ = gone_ = 0;
+  }
 }
 
-void WireIndex::grow() {
-  std::vector<Slot> old = std::exchange(slots_, std::vector<Slot>(slots_.size() * 2));
-  for (Slot& slot : old) {
-    if (slot.exchange) slots_[find(slot.hash, *slot.exchange)] = std::move(slot);
+WireIndex::Client& WireIndex::client_of(const Exchange& exchange) {
+  if (clients_.size() >= tidy_at_) {
+    std::erase_if(clients_, [](const auto& entry) { return entry.second.empty(); });
+    tidy_at_ = std::max(kClientsKept, clients_.size() * 2);
   }
+  return clients_[exchange.role == Role::kClient ? exchange.local : exchange.remote];
 }
 
 ExchangePtr WireIndex::meet(Exchange& exchange) {
-  if (waiting_ * 2 >= slots_.size()) grow();
-  const std::uint64_t hash = hash_of(exchange);
-  const std::size_t at = find(hash, exchange);
-  Slot& slot = slots_[at];
-  if (!slot.exchange) {
-    slot = {.hash = hash, .exchange = ExchangePtr(&exchange)};
-    exchange.waits_on_wire = true;
-    ++waiting_;
-    return {};
+  Client& client = client_of(exchange);
+  Waiting& end = client.at(exchange.request_seq);
+  if (end.exchange && end.exchange->role != exchange.role) {
+    ExchangePtr peer = std::move(end.exchange);
+    client.remove(end);
+    --waiting_;
+    peer->waits_on_wire = false;
+    return peer;
   }
-  if (slot.exchange->role == exchange.role) {
+  if (end.exchange) {
     ++collisions_;
-    slot.exchange->waits_on_wire = false;
-    slot.exchange = ExchangePtr(&exchange);
-    exchange.waits_on_wire = true;
-    return {};
+    end.exchange->waits_on_wire = false;
+  } else {
+    ++waiting_;
   }
-  ExchangePtr peer = std::move(slot.exchange);
-  erase(at);
-  peer->waits_on_wire = false;
-  return peer;
+  end.exchange = ExchangePtr(&exchange);
+  exchange.waits_on_wire = true;
+  return {};
 }
 
 void WireIndex::withdraw(Exchange& exchange) {
   if (!exchange.waits_on_wire) return;
   exchange.waits_on_wire = false;
-  const std::size_t mask = slots_.size() - 1;
-  std::size_t at = hash_of(exchange) & mask;
-  while (slots_[at].exchange.get() != &exchange) at = (at + 1) & mask;
-  erase(at);
+  Client& client = client_of(exchange);
+  client.remove(client.at(exchange.request_seq));
+  --waiting_;
 }
 
 }  // namespace kernspan

@@ -9,13 +9,11 @@
 
 #include "agent/probes/capture.h"
 #include "agent/probes/recording.h"
+#include "agent/receiver/drain_pace.h"
 #include "pipeline/base/log.h"
 
 namespace kernspan {
 namespace {
-
-// An idle ring is looked at less often; the first busy turn brings the interval back.
-constexpr int kIdleIntervals = 4;
 
 Linker::RandomId random_ids() {
   std::random_device device;
@@ -42,7 +40,7 @@ void log_probes(const probes::ProbeReport& report) {
 
 }  // namespace
 
-EbpfReceiver::EbpfReceiver(EbpfConfig config, const ComponentContext& context, TracesConsumer& next)
+EbpfReceiver::EbpfReceiver(EbpfConfig config, const ComponentContext& context, Consumer& next)
     : config_(std::move(config)), clock_(context.clock), next_(next), telemetry_(context) {}
 
 EbpfReceiver::~EbpfReceiver() {
@@ -51,7 +49,7 @@ EbpfReceiver::~EbpfReceiver() {
 
 Result<std::unique_ptr<Receiver>> EbpfReceiver::create(const ConfigNode& node,
                                                        const ComponentContext& context,
-                                                       TracesConsumer& next) {
+                                                       Consumer& next) {
   Result<EbpfConfig> config = EbpfConfig::read(node, context.warnings, context.path);
   if (!config) return std::unexpected(config.error());
   return std::unique_ptr<Receiver>(new EbpfReceiver(std::move(*config), context, next));
@@ -111,22 +109,32 @@ void EbpfReceiver::watch_grpc_go() {
 void EbpfReceiver::run(std::stop_token stop) {
   std::mutex mutex;
   std::condition_variable_any wake;
-  auto interval = config_.drain_interval;
+  DrainPace pace(config_.drain_interval);
+  std::chrono::nanoseconds unpassed{0};  // the waits since spans were last passed on
   while (!stop.stop_requested()) {
-    const std::size_t records = turn();
-    interval = records > 0 ? config_.drain_interval
-                           : std::min(interval * 2, config_.drain_interval * kIdleIntervals);
+    const bool pass = unpassed >= config_.drain_interval;
+    if (pass) unpassed = {};
+    const std::chrono::nanoseconds wait = pace.next(turn(pass));
+    unpassed += wait;
     std::unique_lock lock(mutex);
-    wake.wait_for(lock, stop, interval, [] { return false; });
+    wake.wait_for(lock, stop, wait, [] { return false; });
   }
 }
 
-std::size_t EbpfReceiver::turn() {
+std::size_t EbpfReceiver::turn(bool pass) {
   probes::RecordSink& sink = recorder_ ? static_cast<probes::RecordSink&>(*recorder_) : *dispatch_;
   const std::size_t records = source_->drain(sink);
   const std::uint64_t now_ns = clock_.monotonic_ns();
   const auto wall_offset_ns = static_cast<std::int64_t>(clock_.wall_ns() - now_ns);
   tracer_->flush(now_ns, wall_offset_ns, encoder_);
+  if (!pass) return records;
+  publish();
+  retry_held();
+  if (!encoder_.empty()) pass_on(encoder_.take());
+  return records;
+}
+
+void EbpfReceiver::publish() {
   telemetry_.publish({.kernel = source_->counters(),
                       .dispatch = dispatch_->counters(),
                       .tracer = tracer_->counters(),
@@ -138,13 +146,10 @@ std::size_t EbpfReceiver::turn() {
                       .process_count = processes_->size(),
                       .grpc_go = grpc_go_ ? grpc_go_->counters() : golang::GrpcGoCounters{},
                       .grpc_go_probed = grpc_go_ ? grpc_go_->probed() : 0});
-  retry_held();
-  if (!encoder_.empty()) pass_on(encoder_.take());
-  return records;
 }
 
 void EbpfReceiver::pass_on(otlp::Batch batch) {
-  const std::size_t spans = batch.span_count();
+  const std::size_t spans = batch.item_count();
   if (held_.empty()) {
     const Status taken = next_.consume(batch.clone());
     if (taken) return telemetry_.accepted(spans);
@@ -163,7 +168,7 @@ void EbpfReceiver::pass_on(otlp::Batch batch) {
 
 void EbpfReceiver::retry_held() {
   while (!held_.empty()) {
-    const std::size_t spans = held_.front().span_count();
+    const std::size_t spans = held_.front().item_count();
     const Status taken = next_.consume(held_.front().clone());
     if (!taken && taken.error().kind == ErrorKind::kRetryable) return telemetry_.refused(spans);
     held_bytes_ -= held_.front().byte_count();
@@ -183,17 +188,17 @@ void EbpfReceiver::stop(std::chrono::steady_clock::time_point) {
   // What the kernel has sent by now is still read; what comes later nobody promised to trace.
   if (grpc_go_) grpc_go_->stop();
   source_->detach();
-  while (turn() > 0) {
+  while (turn(true) > 0) {
   }
   tracer_->finish(clock_.monotonic_ns(), encoder_);
-  turn();
-  for (const otlp::Batch& batch : held_) telemetry_.dropped(batch.span_count());
+  turn(true);
+  for (const otlp::Batch& batch : held_) telemetry_.dropped(batch.item_count());
   held_.clear();
   held_bytes_ = 0;
 }
 
 ReceiverFactory ebpf_receiver_factory() {
-  return {.type = "ebpf", .deprecated_names = {}, .create = EbpfReceiver::create};
+  return {.type = "ebpf", .create = EbpfReceiver::create};
 }
 
 }  // namespace kernspan

@@ -25,8 +25,7 @@ namespace kernspan {
 class EbpfReceiver final : public Receiver {
  public:
   static Result<std::unique_ptr<Receiver>> create(const ConfigNode& node,
-                                                  const ComponentContext& context,
-                                                  TracesConsumer& next);
+                                                  const ComponentContext& context, Consumer& next);
   ~EbpfReceiver() override;
 
   // Loads and attaches; fails with what is missing (kernel feature, capability) and what to do.
@@ -34,12 +33,14 @@ class EbpfReceiver final : public Receiver {
   void stop(std::chrono::steady_clock::time_point deadline) override;
 
  private:
-  EbpfReceiver(EbpfConfig config, const ComponentContext& context, TracesConsumer& next);
+  EbpfReceiver(EbpfConfig config, const ComponentContext& context, Consumer& next);
 
   void watch_grpc_go();
   void run(std::stop_token stop);
-  // One turn: drain, write due spans, pass them on. Returns the number of records.
-  std::size_t turn();
+  // One turn: drain, write due spans; with `pass` also pass them on and publish the counters. Returns the
+  // number of records.
+  std::size_t turn(bool pass);
+  void publish();
   void pass_on(otlp::Batch batch);
   void retry_held();
 
@@ -48,7 +49,7 @@ class EbpfReceiver final : public Receiver {
 
   const EbpfConfig config_;
   const Clock& clock_;
-  TracesConsumer& next_;
+  Consumer& next_;
   EbpfTelemetry telemetry_;
 
   std::unique_ptr<probes::Capture> source_;

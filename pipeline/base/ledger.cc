@@ -33,7 +33,7 @@ std::uint64_t StageBalance::dropped_total() const {
 }
 
 std::int64_t StageBalance::difference() const {
-  return static_cast<std::int64_t>(passed_on + held + dropped_total() - taken);
+  return static_cast<std::int64_t>(passed_on + held + dropped_total() - taken - recovered);
 }
 
 Counter& StageBooks::dropped(std::string_view reason) {
@@ -47,6 +47,7 @@ StageBalance StageBooks::balance() const {
   StageBalance balance{.stage = stage_,
                        .unit = unit_,
                        .taken = taken_.value(),
+                       .recovered = recovered_.value(),
                        .passed_on = passed_on_.value(),
                        .held = held_.load(std::memory_order_relaxed),
                        .refused = refused_.value(),
@@ -92,6 +93,10 @@ std::string Ledger::summary() const {
     text += fmt::format("{:<{}}  {:<8} {:>12} {:>12} {:>8} {:>10} {:>10}  {}\n", stage.stage, width,
                         stage.unit, stage.taken, stage.passed_on, stage.held, stage.dropped_total(),
                         stage.refused, format_balance(stage));
+    if (stage.recovered != 0) {
+      text +=
+          fmt::format("{:<{}}  {:<8} {:>12} from disk\n", "", width, "recovered", stage.recovered);
+    }
     for (const auto& [reason, count] : stage.dropped) {
       text += fmt::format("{:<{}}  {:<8} {:>12} {}\n", "", width, "dropped", count, reason);
     }
@@ -102,6 +107,8 @@ std::string Ledger::summary() const {
 void Ledger::collect(std::vector<MetricFamily>& families) const {
   using enum MetricType;
   MetricFamily taken = family_of("taken", "What the stage accepted.", kCounter);
+  MetricFamily recovered =
+      family_of("recovered", "What the stage found on disk when it started.", kCounter);
   MetricFamily passed_on = family_of("passed_on", "What the stage handed to the next.", kCounter);
   MetricFamily held = family_of("held", "What the stage has now, in queues and batches.", kGauge);
   MetricFamily refused = family_of("refused", "What the stage did not accept.", kCounter);
@@ -109,6 +116,7 @@ void Ledger::collect(std::vector<MetricFamily>& families) const {
   for (const StageBalance& stage : balances()) {
     const MetricLabels labels{{"stage", stage.stage}, {"unit", stage.unit}};
     taken.samples.push_back({labels, static_cast<double>(stage.taken)});
+    recovered.samples.push_back({labels, static_cast<double>(stage.recovered)});
     passed_on.samples.push_back({labels, static_cast<double>(stage.passed_on)});
     held.samples.push_back({labels, static_cast<double>(stage.held)});
     refused.samples.push_back({labels, static_cast<double>(stage.refused)});
@@ -118,7 +126,7 @@ void Ledger::collect(std::vector<MetricFamily>& families) const {
       dropped.samples.push_back({std::move(with_reason), static_cast<double>(count)});
     }
   }
-  for (MetricFamily* family : {&taken, &passed_on, &held, &refused, &dropped}) {
+  for (MetricFamily* family : {&taken, &recovered, &passed_on, &held, &refused, &dropped}) {
     families.push_back(std::move(*family));
   }
 }

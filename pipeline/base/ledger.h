@@ -1,7 +1,10 @@
 // The books of the data that passes through a daemon, stage by stage from the source to the last
 // exporter. For each stage, at rest:
 //
-//   taken = passed_on + held + dropped{reason}
+//   taken + recovered = passed_on + held + dropped{reason}
+//
+// `recovered` is what the stage found on disk when it started: an earlier process took it, and held
+// it when it ended.
 //
 // Input that a stage refused (it answered with an error) was never taken: the stage before keeps or
 // drops it, in its own books; `refused` only says how often that happened.
@@ -25,6 +28,7 @@ struct StageBalance {
   std::string stage;
   std::string unit;
   std::uint64_t taken = 0;
+  std::uint64_t recovered = 0;
   std::uint64_t passed_on = 0;
   std::uint64_t held = 0;
   std::uint64_t refused = 0;
@@ -32,7 +36,7 @@ struct StageBalance {
       dropped;  // by reason; reasons that never happened are left out
 
   std::uint64_t dropped_total() const;
-  // passed_on + held + dropped - taken: negative when something vanished, positive when
+  // passed_on + held + dropped - taken - recovered: negative when something vanished, positive when
   // something was counted twice. While data moves it may be off by what is between two counters.
   std::int64_t difference() const;
   bool balances() const { return difference() == 0; }
@@ -47,6 +51,7 @@ class StageBooks {
   StageBooks& operator=(const StageBooks&) = delete;
 
   void take(std::uint64_t count) { taken_.add(count); }
+  void recover(std::uint64_t count) { recovered_.add(count); }
   void pass_on(std::uint64_t count) { passed_on_.add(count); }
   void refuse(std::uint64_t count) { refused_.add(count); }
   // What the stage has taken and neither passed on nor dropped (its queue), kept by the stage
@@ -65,6 +70,7 @@ class StageBooks {
   const std::string stage_;
   const std::string unit_;
   Counter taken_;
+  Counter recovered_;
   Counter passed_on_;
   Counter refused_;
   std::atomic<std::uint64_t> held_{0};
@@ -89,7 +95,7 @@ class Ledger {
   // the books balance.
   std::string summary() const;
 
-  // The same numbers as kernspan_stage_{taken,passed_on,held,refused,dropped}.
+  // The same numbers as kernspan_stage_{taken,recovered,passed_on,held,refused,dropped}.
   void collect(std::vector<MetricFamily>& families) const;
 
  private:

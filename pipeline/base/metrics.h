@@ -1,5 +1,5 @@
-// A daemon's own metrics: counters and gauges that components own and add to without locks, and
-// families whose values are read when somebody asks (kernel counters, the ledger).
+// A daemon's own metrics: counters, gauges and histograms that components own and add to without
+// locks, and families whose values are read when somebody asks (kernel counters, the ledger).
 //
 // Names are those of the OpenTelemetry Collector. Counters have no "_total" suffix unless
 // the configuration asks for it: the collector's default reader sets without_type_suffix, so that
@@ -13,6 +13,7 @@
 #include <map>
 #include <mutex>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -42,14 +43,43 @@ class Gauge {
   std::atomic<double> value_{0};
 };
 
+// The distribution of a size. Any thread.
+class Histogram {
+ public:
+  // Upper bounds of the buckets, ascending; one without a bound is added behind them.
+  explicit Histogram(std::span<const double> bounds);
+
+  void observe(double value);
+
+  struct Value {
+    std::vector<double> bounds;
+    std::vector<std::uint64_t> counts;  // one more than bounds; of each bucket alone
+    double sum = 0;
+
+    std::uint64_t count() const;
+  };
+  // While others observe, the sum may be ahead of the counts.
+  Value value() const;
+
+ private:
+  const std::vector<double> bounds_;
+  std::vector<std::atomic<std::uint64_t>> counts_;
+  std::atomic<double> sum_{0};
+};
+
+// The collector's buckets for the numbers of items in a batch or request, and for its bytes.
+std::span<const double> item_count_bounds();
+std::span<const double> byte_count_bounds();
+
 // Whether counters are exposed under their plain names or with "_total" behind them.
 enum class CounterNames { kPlain, kTotalSuffix };
 
-enum class MetricType { kCounter, kGauge };
+enum class MetricType { kCounter, kGauge, kHistogram };
 
 struct MetricSample {
   MetricLabels labels;
-  double value = 0;
+  double value = 0;                 // of a histogram: how many were observed
+  Histogram::Value histogram = {};  // of a histogram only
 };
 
 struct MetricFamily {
@@ -72,6 +102,10 @@ class Metrics {
   // registry. Label values come from the configuration or from a fixed set, never from traffic.
   Counter& counter(std::string_view name, std::string_view help, MetricLabels labels = {});
   Gauge& gauge(std::string_view name, std::string_view help, MetricLabels labels = {});
+
+  // All histograms of one name have the bounds of the first.
+  Histogram& histogram(std::string_view name, std::string_view help, std::span<const double> bounds,
+                       MetricLabels labels = {});
 
   // A registered collector, removed again when this goes out of scope: what the function borrows
   // must outlive this object, and this object must not outlive the registry.
@@ -112,6 +146,7 @@ class Metrics {
   mutable std::mutex mutex_;
   std::map<std::string, Family<Counter>, std::less<>> counters_;
   std::map<std::string, Family<Gauge>, std::less<>> gauges_;
+  std::map<std::string, Family<Histogram>, std::less<>> histograms_;
   // Held while collectors run, so that a removed one is no longer running.
   mutable std::mutex collectors_mutex_;
   std::map<std::uint64_t, Collector> collectors_;

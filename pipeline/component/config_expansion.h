@@ -1,5 +1,8 @@
-// The collector's references to the environment in a configuration value:
-//   ${VAR}, ${env:VAR}, ${env:VAR:-default}, $$ (a dollar sign); a bare $VAR is left as it is.
+// The collector's references in a configuration value:
+//   ${VAR}, ${env:VAR}, ${env:VAR:-default}   an environment variable
+//   ${file:PATH}                              a file's contents
+//   ${yaml:TEXT}                              the text itself
+//   $$                                        a dollar sign; a bare $VAR is left as it is
 #pragma once
 
 #include <string>
@@ -15,11 +18,13 @@ struct Expansion {
   std::string text;
   // The value was one reference and nothing else: its text is YAML of its own.
   bool is_one_reference = false;
+  std::string file = {};  // and that reference was to this file
 };
 
-// The error's message lacks the position, which the caller knows. Values of variables are not
-// expanded again: a dollar sign in a password is a dollar sign.
-Result<Expansion> expand_environment(std::string_view text, const Environment& environment,
-                                     const ConfigPosition& position, ConfigWarnings& warnings);
+// The error's message lacks the position, which the caller knows. Values of variables and what
+// files hold are not expanded again: a dollar sign in a password is a dollar sign. The line end that
+// a file's last line has is no part of the value.
+Result<Expansion> expand_references(std::string_view text, const Environment& environment,
+                                    const ConfigPosition& position, ConfigWarnings& warnings);
 
 }  // namespace kernspan

@@ -80,6 +80,30 @@ const ConfigNode* ConfigNode::find(std::string_view key) const {
   return entry == entries_.end() ? nullptr : &entry->value;
 }
 
+ConfigNode* ConfigNode::find(std::string_view key) {
+  return const_cast<ConfigNode*>(std::as_const(*this).find(key));
+}
+
+ConfigNode& ConfigNode::set(std::string_view key, const ConfigPosition& position,
+                            ConfigNode value) {
+  if (!is_map()) *this = map(position_, {});
+  if (ConfigNode* old = find(key)) {
+    *old = std::move(value);
+    return *old;
+  }
+  entries_.push_back({std::string(key), position, std::move(value)});
+  return entries_.back().value;
+}
+
+void ConfigNode::erase(std::string_view key) {
+  std::erase_if(entries_, [key](const ConfigEntry& entry) { return entry.key == key; });
+}
+
+void ConfigNode::append(ConfigNode item) {
+  if (!is_list()) *this = list(position_, {});
+  items_.push_back(std::move(item));
+}
+
 void ConfigNode::merge(ConfigNode other) {
   if (!is_map() || !other.is_map()) {
     *this = std::move(other);
@@ -132,6 +156,14 @@ ScalarType scalar_type(std::string_view text) {
   if (is_integer(text)) return ScalarType::kInteger;
   if (is_number(text)) return ScalarType::kNumber;
   return ScalarType::kString;
+}
+
+std::string ConfigDeviation::as_warning() const {
+  return fmt::format("{}: {}; {}; {}", position.to_string(), what, read_as, fix);
+}
+
+std::string ConfigDeviation::as_error() const {
+  return fmt::format("{}: {}; {}", position.to_string(), what, fix);
 }
 
 void ConfigWarnings::add(const ConfigPosition& position, std::string_view message) {

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <memory>
+#include <set>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -57,8 +58,20 @@ class ConfigNode {
   const std::vector<ConfigNode>& items() const { return items_; }
   const std::vector<ConfigEntry>& entries() const { return entries_; }  // in the file's order
 
+  // For what rewrites a configuration before it is read.
+  std::vector<ConfigNode>& items() { return items_; }
+  std::vector<ConfigEntry>& entries() { return entries_; }
+
   // The value of a key of a map; null when this is no map or has no such key.
   const ConfigNode* find(std::string_view key) const;
+  ConfigNode* find(std::string_view key);
+
+  // Gives a map's key a value, at its old place if it has one. What is no map becomes one.
+  ConfigNode& set(std::string_view key, const ConfigPosition& position, ConfigNode value);
+  // Takes a key out of a map, if it is there.
+  void erase(std::string_view key);
+  // Appends to a list. What is no list becomes one.
+  void append(ConfigNode item);
 
   // Puts `other` over this one: maps are merged key by key, anything else is replaced.
   void merge(ConfigNode other);
@@ -86,9 +99,25 @@ struct ConfigEntry {
 enum class ScalarType { kNull, kBoolean, kInteger, kNumber, kString };
 ScalarType scalar_type(std::string_view text);
 
-// Something to tell the user about the configuration without refusing it.
+// Something that the collector refuses and that is read here all the same, because its meaning is
+// clear. A warning; in strict mode an error.
+struct ConfigDeviation {
+  std::string_view rule;  // a word for it, a literal: "int_as_string"
+  ConfigPosition position;
+  std::string what;     // what the collector refuses
+  std::string read_as;  // what is made of it
+  std::string fix;      // what to write
+
+  std::string as_warning() const;  // "file:line:column: what; read as ...; fix"
+  std::string as_error() const;
+};
+
+// What there is to tell about a configuration without refusing it.
 struct ConfigWarnings {
   std::vector<std::string> messages;  // "file:line:column: what and what to do"
+  std::vector<ConfigDeviation> deviations;
+  // The settings that components read as secrets: "exporters::otlp::headers".
+  std::set<std::string, std::less<>> secret_paths;
 
   void add(const ConfigPosition& position, std::string_view message);
 };

@@ -149,15 +149,16 @@ void ConfigReader::string(std::string_view key, std::string* value) {
   const ConfigNode* node = take_scalar(key, "a string");
   if (node == nullptr) return;
   if (!node->expanded() && !node->quoted() && scalar_type(node->text()) != ScalarType::kString) {
-    warnings_.add(node->position(),
-                  fmt::format("{}: {} is read as a string, which the collector refuses; put it in "
-                              "quotes",
-                              name_of(key), node->describe()));
+    warnings_.deviations.push_back(
+        {"plain_as_string", node->position(),
+         fmt::format("{}: expected type 'string', found {}", name_of(key), node->describe()),
+         "read as a string", "put it in quotes"});
   }
   *value = node->text();
 }
 
 void ConfigReader::secret(std::string_view key, std::string* value) {
+  warnings_.secret_paths.insert(name_of(key));
   const ConfigNode* node = take(key);
   if (node == nullptr) return;
   if (!node->is_scalar() && !node->expanded()) return wrong_type(key, *node, "a string");
@@ -290,6 +291,7 @@ void ConfigReader::string_list(std::string_view key, std::vector<std::string>* v
 
 void ConfigReader::string_map(std::string_view key, std::map<std::string, std::string>* value) {
   constexpr std::string_view kExpected = "a map of strings";
+  warnings_.secret_paths.insert(name_of(key));
   const ConfigNode* node = take(key);
   if (node == nullptr) return;
   if (!node->is_map()) {

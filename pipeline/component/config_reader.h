@@ -51,7 +51,7 @@ class ConfigReader {
   bool has(std::string_view key) const;  // present and not null
 
   void string(std::string_view key, std::string* value);
-  // As string(), but no message ever quotes the value.
+  // As string(), but no message ever quotes the value, and no print of the configuration shows it.
   void secret(std::string_view key, std::string* value);
   void boolean(std::string_view key, bool* value);
   void number(std::string_view key, double* value,
@@ -78,7 +78,7 @@ class ConfigReader {
 
   // A list of strings; one string is taken as a list split on commas, as upstream does.
   void string_list(std::string_view key, std::vector<std::string>* value);
-  // A map of strings to strings (headers); no message quotes a value.
+  // A map of strings to strings (headers); its values are secrets.
   void string_map(std::string_view key, std::map<std::string, std::string>* value);
 
   // The map below a key; a section without any keys when the key is absent. Lives as long as this

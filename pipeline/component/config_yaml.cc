@@ -14,38 +14,59 @@
 namespace kernspan {
 namespace {
 
-// Aliases let a short document stand for a huge tree. The largest known collector configurations
-// have some thousand nodes.
+// Aliases let a short document stand for a huge tree, and so do references to one long variable.
+// The largest known collector configurations have some thousand nodes.
 constexpr std::size_t kMostNodes = 100'000;
+constexpr std::size_t kMostTextBytes = 64u << 20;
+constexpr std::size_t kMostKeys = 10'000;  // of one map
 constexpr int kDeepestNesting = 64;
+constexpr int kDeepestIncludes = 8;  // of files in files
 constexpr std::size_t kMostErrors = 50;
+
+// What one document may come to, with everything that it refers to.
+struct Budget {
+  std::size_t nodes = 0;
+  std::size_t text_bytes = 0;
+  bool is_exceeded = false;
+
+  // Whether there is room for one more value.
+  bool take(std::size_t bytes) {
+    text_bytes += bytes;
+    if (++nodes > kMostNodes || text_bytes > kMostTextBytes) is_exceeded = true;
+    return !is_exceeded;
+  }
+};
 
 // Copies a yaml-cpp tree into ConfigNodes, expanding scalars on the way. May throw YAML::Exception.
 class Converter {
  public:
   Converter(std::shared_ptr<const std::string> file, const Environment& environment,
-            ConfigWarnings& warnings)
-      : file_(std::move(file)), environment_(environment), warnings_(warnings) {}
+            ConfigWarnings& warnings, Budget& budget, int includes)
+      : file_(std::move(file)),
+        environment_(environment),
+        warnings_(warnings),
+        budget_(budget),
+        includes_(includes) {}
 
   // All nodes get the position and the shown text of the reference that `value` came from.
   Converter(const ConfigPosition& reference, std::string shown, const Environment& environment,
-            ConfigWarnings& warnings)
+            ConfigWarnings& warnings, Budget& budget)
       : environment_(environment),
         warnings_(warnings),
+        budget_(budget),
         reference_(reference),
         shown_(std::move(shown)) {}
 
   // `fallback` is where an empty value stands: its key. Its own mark is that of the next token.
   ConfigNode convert(const YAML::Node& yaml, const ConfigPosition& fallback, int depth = 0) {
     const ConfigPosition position = position_of(yaml, fallback);
-    if (++nodes_ > kMostNodes || depth > kDeepestNesting) {
-      if (!too_large_) {
-        add_error(position,
-                  fmt::format("the configuration has more than {} values, or more than {} "
-                              "levels; look for aliases that multiply",
-                              kMostNodes, kDeepestNesting));
+    if (depth > kDeepestNesting) budget_.is_exceeded = true;
+    if (!budget_.take(yaml.IsScalar() ? yaml.Scalar().size() : 0)) {
+      if (!std::exchange(has_told_, true)) {
+        add_error(position, fmt::format("the configuration has more than {} values, {} bytes of "
+                                        "text or {} levels; look for aliases that multiply",
+                                        kMostNodes, kMostTextBytes, kDeepestNesting));
       }
-      too_large_ = true;
       return ConfigNode::null(position);
     }
     switch (yaml.Type()) {
@@ -83,13 +104,16 @@ class Converter {
     const bool quoted = yaml.Tag() == "!" || yaml.Tag() == "tag:yaml.org,2002:str";
     if (!shown_.empty()) return ConfigNode::scalar(position, text, shown_, quoted);
     if (!text.contains('$')) return ConfigNode::scalar(position, text, text, quoted);
-    Result<Expansion> expansion = expand_environment(text, environment_, position, warnings_);
+    Result<Expansion> expansion = expand_references(text, environment_, position, warnings_);
     if (!expansion) {
       add_error(position, expansion.error().message);
       return ConfigNode::null(position);
     }
+    budget_.text_bytes += expansion->text.size();
     if (expansion->is_one_reference) {
-      if (ConfigNode node = convert_reference(expansion->text, text, position); !node.is_null()) {
+      ConfigNode node = expansion->file.empty() ? convert_reference(expansion->text, text, position)
+                                                : convert_file(*expansion, position);
+      if (!node.is_null()) {
         node.set_origin(expansion->text, text);
         return node;
       }
@@ -103,12 +127,36 @@ class Converter {
     try {
       const YAML::Node yaml = YAML::Load(value);
       if (!yaml.IsSequence() && !yaml.IsMap()) return {};
-      Converter converter(position, shown, environment_, warnings_);
+      Converter converter(position, shown, environment_, warnings_, budget_);
       ConfigNode node = converter.convert(yaml, position);
       return converter.errors().empty() ? std::move(node) : ConfigNode();
     } catch (const YAML::Exception&) {
       return {};  // a string that happens not to be YAML: a password, say
     }
+  }
+
+  // The list or map that a file holds: a part of the configuration, whose own references count. Null
+  // when it holds anything else.
+  ConfigNode convert_file(const Expansion& included, const ConfigPosition& position) {
+    YAML::Node yaml;
+    try {
+      yaml = YAML::Load(included.text);
+    } catch (const YAML::Exception&) {
+      return {};
+    }
+    if (!yaml.IsSequence() && !yaml.IsMap()) return {};
+    if (includes_ == kDeepestIncludes) {
+      add_error(position,
+                fmt::format("files refer to each other more than {} deep", kDeepestIncludes));
+      return {};
+    }
+    const auto name = std::make_shared<const std::string>(included.file);
+    Converter converter(name, environment_, warnings_, budget_, includes_ + 1);
+    ConfigNode node = converter.convert(yaml, {name, 1, 1});
+    for (const std::string& error : converter.errors()) {
+      if (errors_.size() < kMostErrors) errors_.push_back(error);
+    }
+    return node;
   }
 
   ConfigNode convert_list(const YAML::Node& yaml, const ConfigPosition& position, int depth) {
@@ -120,6 +168,10 @@ class Converter {
   ConfigNode convert_map(const YAML::Node& yaml, const ConfigPosition& position, int depth) {
     std::vector<ConfigEntry> entries;
     std::vector<ConfigNode> merged;  // values of "<<"
+    if (yaml.size() > kMostKeys) {
+      add_error(position, fmt::format("a map has at most {} keys", kMostKeys));
+      return ConfigNode::null(position);
+    }
     for (const auto& pair : yaml) {
       const ConfigPosition key_position = position_of(pair.first, position);
       if (!pair.first.IsScalar()) {
@@ -167,10 +219,11 @@ class Converter {
   std::shared_ptr<const std::string> file_;
   const Environment& environment_;
   ConfigWarnings& warnings_;
+  Budget& budget_;
+  const int includes_ = 0;  // how many files led here
   ConfigPosition reference_;
   std::string shown_;
-  std::size_t nodes_ = 0;
-  bool too_large_ = false;
+  bool has_told_ = false;
   std::vector<std::string> errors_;
 };
 
@@ -190,8 +243,12 @@ Result<ConfigNode> parse_config(std::string_view yaml, std::string file,
   const ConfigPosition start{name, 1, 1};
   // yaml-cpp reports by exceptions; this is where they end.
   try {
-    Converter converter(name, environment, warnings);
+    Budget budget;
+    Converter converter(name, environment, warnings, budget, 0);
     ConfigNode root = converter.convert(YAML::Load(std::string(yaml)), start);
+    if (budget.is_exceeded && converter.errors().empty()) {
+      return permanent(start.to_string() + ": a reference holds too many values");
+    }
     if (!converter.errors().empty()) {
       return permanent(fmt::format("{}", fmt::join(converter.errors(), "\n")));
     }

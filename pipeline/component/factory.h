@@ -4,6 +4,7 @@
 #pragma once
 
 #include <functional>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -15,21 +16,17 @@
 #include "pipeline/component/component.h"
 #include "pipeline/component/config_node.h"
 #include "pipeline/component/consumer.h"
+#include "pipeline/component/extensions.h"
+#include "pipeline/otlp/signal.h"
 
 namespace kernspan {
 
 class Receiver : public Component {};
-class Processor : public Component, public TracesConsumer {};
-class Exporter : public Component, public TracesConsumer {};
+class Processor : public Component, public Consumer {};
+class Exporter : public Component, public Consumer {};
 
-// Started before and stopped after all pipelines.
-class Extension : public Component {
- public:
-  // Every component of every pipeline runs; called once, after all start().
-  virtual void pipelines_ready() {}
-  // The pipelines are about to stop.
-  virtual void pipelines_not_ready() {}
-};
+// The end of one pipeline and the start of others: exporter there, receiver here.
+class Connector : public Component, public Consumer {};
 
 // What a component gets from the service that makes it. All references but `warnings`, which is for
 // create(), outlive the component.
@@ -37,6 +34,10 @@ struct ComponentContext {
   std::string id;    // as configured, "otlp/backup": the value of the receiver= ... exporter= label
   std::string path;  // how messages call its settings: "exporters::otlp/backup"
   std::string pipeline;  // processors only, which exist once per pipeline: "traces/local"
+  // Those of the pipelines that the component is in: what it will be given, and what it may pass
+  // on. While settings are only checked: all that its factory supports.
+  otlp::Signals signals;
+  const Extensions& extensions;
   Metrics& metrics;
   Ledger& ledger;     // for a component of several stages
   StageBooks& books;  // this component's own stage; an extension leaves it alone
@@ -44,38 +45,67 @@ struct ComponentContext {
   ConfigWarnings& warnings;
 };
 
-// A type's other name, from before upstream renamed it; using one is a warning that names the new
-// one.
+// A type's other names, from before upstream renamed it: as good as the new one.
 using DeprecatedNames = std::vector<std::string>;
+
+inline constexpr otlp::Signals kTracesOnly = {otlp::Signal::kTraces};
+inline constexpr otlp::Signals kMetricsOnly = {otlp::Signal::kMetrics};
+inline constexpr otlp::Signals kTracesAndMetrics = {otlp::Signal::kTraces, otlp::Signal::kMetrics};
 
 struct ReceiverFactory {
   std::string type;
-  DeprecatedNames deprecated_names;
-  // `next` outlives the receiver and may be called from any of its threads between start() and
-  // stop().
+  DeprecatedNames deprecated_names = {};
+  otlp::Signals signals = kTracesOnly;
+  // One instance, whichever pipelines it feeds. `next` takes batches of context.signals, outlives
+  // the receiver and may be called from any of its threads between start() and stop().
   std::function<Result<std::unique_ptr<Receiver>>(const ConfigNode&, const ComponentContext&,
-                                                  TracesConsumer& next)>
+                                                  Consumer& next)>
       create;
 };
 
 struct ProcessorFactory {
   std::string type;
-  DeprecatedNames deprecated_names;
+  DeprecatedNames deprecated_names = {};
+  otlp::Signals signals = kTracesOnly;
   std::function<Result<std::unique_ptr<Processor>>(const ConfigNode&, const ComponentContext&,
-                                                   TracesConsumer& next)>
+                                                   Consumer& next)>
       create;
 };
 
 struct ExporterFactory {
   std::string type;
-  DeprecatedNames deprecated_names;
+  DeprecatedNames deprecated_names = {};
+  otlp::Signals signals = kTracesOnly;
+  // One instance, whichever pipelines feed it.
   std::function<Result<std::unique_ptr<Exporter>>(const ConfigNode&, const ComponentContext&)>
+      create;
+};
+
+// The pipelines that a connector is a receiver of.
+struct ConnectorOutputs {
+  Consumer& all;                                 // every pipeline of a batch's signal
+  std::map<std::string, Consumer*> by_pipeline;  // by id, for connectors that choose
+};
+
+struct ConnectorFactory {
+  // What comes in, and what comes of it.
+  struct Conversion {
+    otlp::Signal from;
+    otlp::Signal to;
+  };
+
+  std::string type;
+  DeprecatedNames deprecated_names = {};
+  std::vector<Conversion> conversions;
+  // One instance. The outputs outlive the connector. context.signals: what comes in.
+  std::function<Result<std::unique_ptr<Connector>>(const ConfigNode&, const ComponentContext&,
+                                                   const ConnectorOutputs& next)>
       create;
 };
 
 struct ExtensionFactory {
   std::string type;
-  DeprecatedNames deprecated_names;
+  DeprecatedNames deprecated_names = {};
   std::function<Result<std::unique_ptr<Extension>>(const ConfigNode&, const ComponentContext&)>
       create;
 };

@@ -16,6 +16,7 @@ void Registry::add(const Registry& other) {
   add_missing(receivers, other.receivers);
   add_missing(processors, other.processors);
   add_missing(exporters, other.exporters);
+  add_missing(connectors, other.connectors);
   add_missing(extensions, other.extensions);
 }
 

@@ -14,6 +14,7 @@ struct Registry {
   std::vector<ReceiverFactory> receivers;
   std::vector<ProcessorFactory> processors;
   std::vector<ExporterFactory> exporters;
+  std::vector<ConnectorFactory> connectors;
   std::vector<ExtensionFactory> extensions;
 
   // Adds the rows of another table; a type that is already there is left out.

@@ -1,142 +1,102 @@
 #include "pipeline/otlp/batch.h"
 
-#include <protozero/exception.hpp>
-#include <protozero/pbf_reader.hpp>
-#include <stdexcept>
+#include <cstdint>
+#include <limits>
+#include <utility>
 
-#include "pipeline/otlp/wire_fields.h"
+#include "pipeline/otlp/request_check.h"
 
 namespace kernspan::otlp {
 namespace {
 
-// Thrown inside this file only, next to protozero's own exceptions; from_wire() catches both.
-class MalformedError : public std::runtime_error {
- public:
-  using std::runtime_error::runtime_error;
-};
+// What protobuf allows a message to be. Positions in a slice have 32 bits.
+constexpr std::size_t kMaxBytes = std::numeric_limits<std::int32_t>::max();
+constexpr char kTooLarge[] = "the request is larger than 2 GiB";
 
-using protozero::pbf_reader;
-using protozero::pbf_wire_type;
-
-pbf_reader submessage(pbf_reader& field, const char* name) {
-  if (field.wire_type() != pbf_wire_type::length_delimited) {
-    throw MalformedError(std::string(name) + " is not a message");
-  }
-  return field.get_message();
-}
-
-void check_id(pbf_reader& field, std::size_t size, const char* name) {
-  if (field.wire_type() != pbf_wire_type::length_delimited) {
-    throw MalformedError(std::string(name) + " is not bytes");
-  }
-  const auto id = field.get_view();
-  if (id.size() != size && !id.empty()) {
-    throw MalformedError(std::string(name) + " has " + std::to_string(id.size()) +
-                         " bytes instead of " + std::to_string(size));
-  }
-}
-
-void check_span(pbf_reader span) {
-  while (span.next()) {
-    switch (span.tag()) {
-      case wire::span::kTraceId:
-        check_id(span, 16, "span.trace_id");
-        break;
-      case wire::span::kSpanId:
-        check_id(span, 8, "span.span_id");
-        break;
-      case wire::span::kParentSpanId:
-        check_id(span, 8, "span.parent_span_id");
-        break;
-      default:
-        span.skip();
-    }
-  }
-}
-
-std::size_t check_request(pbf_reader request) {
-  std::size_t spans = 0;
-  while (request.next()) {
-    if (request.tag() != wire::request::kResourceSpans) {
-      request.skip();
-      continue;
-    }
-    pbf_reader resource_spans = submessage(request, "resource_spans");
-    while (resource_spans.next()) {
-      if (resource_spans.tag() != wire::resource_spans::kScopeSpans) {
-        resource_spans.skip();
-        continue;
-      }
-      pbf_reader scope_spans = submessage(resource_spans, "scope_spans");
-      while (scope_spans.next()) {
-        if (scope_spans.tag() != wire::scope_spans::kSpans) {
-          scope_spans.skip();
-          continue;
-        }
-        check_span(submessage(scope_spans, "spans"));
-        ++spans;
-      }
-    }
-  }
-  return spans;
+Slice join(const std::vector<Slice>& slices, std::size_t size) {
+  if (slices.empty()) return {};
+  std::string bytes;
+  bytes.reserve(size);
+  for (const Slice& slice : slices) bytes += slice.view();
+  return Slice(std::move(bytes));
 }
 
 }  // namespace
 
 Batch::Batch(Batch&& other) noexcept
-    : slices_(std::exchange(other.slices_, {})),
-      span_count_(std::exchange(other.span_count_, 0)),
+    : signal_(other.signal_),
+      slices_(std::exchange(other.slices_, {})),
+      item_count_(std::exchange(other.item_count_, 0)),
       byte_count_(std::exchange(other.byte_count_, 0)) {}
 
 Batch& Batch::operator=(Batch&& other) noexcept {
+  signal_ = other.signal_;
   slices_ = std::exchange(other.slices_, {});
-  span_count_ = std::exchange(other.span_count_, 0);
+  item_count_ = std::exchange(other.item_count_, 0);
   byte_count_ = std::exchange(other.byte_count_, 0);
   return *this;
 }
 
-Result<Batch> Batch::from_wire(Slice request) {
-  const std::string_view bytes = request.view();
-  try {
-    const std::size_t spans = check_request(pbf_reader(bytes.data(), bytes.size()));
-    Batch batch;
-    batch.append_slice(std::move(request), spans);
-    return batch;
-  } catch (const protozero::exception& error) {
-    return permanent(std::string("malformed ExportTraceServiceRequest: ") + error.what());
-  } catch (const MalformedError& error) {
-    return permanent(std::string("malformed ExportTraceServiceRequest: ") + error.what());
-  }
-}
-
-Batch Batch::from_encoder(std::string request, std::size_t span_count) {
-  Batch batch;
-  batch.append_slice(Slice(std::move(request)), span_count);
+Result<Batch> Batch::from_wire(Slice request, Signal signal) {
+  if (request.size() > kMaxBytes) return permanent(kTooLarge);
+  Result<std::size_t> items = check_request(request.view(), signal);
+  if (!items) return std::unexpected(std::move(items.error()));
+  Batch batch(signal);
+  batch.append_slice(std::move(request), *items);
   return batch;
 }
 
-void Batch::append_slice(Slice slice, std::size_t span_count) {
+Result<Batch> Batch::from_wire(std::vector<Slice> pieces, Signal signal) {
+  if (pieces.size() == 1) return from_wire(std::move(pieces.front()), signal);
+  std::size_t size = 0;
+  for (const Slice& piece : pieces) size += piece.size();
+  if (size > kMaxBytes) return permanent(kTooLarge);
+  Result<CheckedPieces> checked = check_pieces(pieces, signal);
+  if (!checked) return std::unexpected(std::move(checked.error()));
+  return from_slices(std::move(checked->slices), checked->items, signal);
+}
+
+Batch Batch::from_encoder(std::string request, std::size_t item_count, Signal signal) {
+  Batch batch(signal);
+  batch.append_slice(Slice(std::move(request)), item_count);
+  return batch;
+}
+
+Batch Batch::from_slices(std::vector<Slice> slices, std::size_t item_count, Signal signal) {
+  Batch batch(signal);
+  batch.slices_ = std::move(slices);
+  batch.item_count_ = item_count;
+  for (const Slice& slice : batch.slices_) batch.byte_count_ += slice.size();
+  return batch;
+}
+
+Slice Batch::joined() const {
+  if (slices_.size() == 1) return slices_.front();
+  return join(slices_, byte_count_);
+}
+
+void Batch::append_slice(Slice slice, std::size_t item_count) {
   if (slice.size() == 0) return;
   byte_count_ += slice.size();
-  span_count_ += span_count;
+  item_count_ += item_count;
   slices_.push_back(std::move(slice));
 }
 
 void Batch::append(Batch&& other) {
-  if (slices_.empty()) {
+  if (slices_.empty()) {  // takes over the signal as well
     *this = std::move(other);
     return;
   }
   for (Slice& slice : other.slices_) slices_.push_back(std::move(slice));
   other.slices_.clear();
-  span_count_ += std::exchange(other.span_count_, 0);
+  item_count_ += std::exchange(other.item_count_, 0);
   byte_count_ += std::exchange(other.byte_count_, 0);
 }
 
 Batch Batch::clone() const {
-  Batch copy;
+  Batch copy(signal_);
   copy.slices_ = slices_;
-  copy.span_count_ = span_count_;
+  copy.item_count_ = item_count_;
   copy.byte_count_ = byte_count_;
   return copy;
 }

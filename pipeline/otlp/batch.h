@@ -1,9 +1,11 @@
-// A Batch owns the bytes of one or several ExportTraceServiceRequest messages, as they came off the
-// wire or were encoded, and knows how many spans they hold. Nothing here builds an object per span.
+// A Batch owns the bytes of one or several export requests of one signal (ExportTraceServiceRequest
+// or ExportMetricsServiceRequest), as they came off the wire or were encoded, and knows how many
+// items (spans, data points) they hold. Nothing here builds an object per item.
 //
-// An ExportTraceServiceRequest is one repeated field (resource_spans = 1), so the concatenation of
-// two encoded requests is the encoded request of both: merging batches is appending slices.
-// Spec: opentelemetry/proto/collector/trace/v1/trace_service.proto
+// An export request is one repeated field (resource_spans = 1, resource_metrics = 1), so the
+// concatenation of two encoded requests is the encoded request of both: merging batches is
+// appending slices.
+// Spec: opentelemetry/proto/collector/{trace,metrics}/v1/*_service.proto
 #pragma once
 
 #include <cstddef>
@@ -14,6 +16,7 @@
 #include <vector>
 
 #include "pipeline/base/error.h"
+#include "pipeline/otlp/signal.h"
 
 namespace kernspan::otlp {
 
@@ -44,30 +47,43 @@ class Slice {
 class Batch {
  public:
   Batch() = default;
+  explicit Batch(Signal signal) : signal_(signal) {}
   Batch(Batch&& other) noexcept;
   Batch& operator=(Batch&& other) noexcept;
   Batch(const Batch&) = delete;
   Batch& operator=(const Batch&) = delete;
 
-  // Takes an encoded ExportTraceServiceRequest from outside and walks it once to count its spans.
-  // Fails, permanently, when the bytes are not well-formed down to the fields of each span, or an
-  // id has a wrong length. Attributes, events and links are not looked into.
-  static Result<Batch> from_wire(Slice request);
-  static Result<Batch> from_wire(std::string request) {
-    return from_wire(Slice(std::move(request)));
+  // Takes an encoded export request from outside: one walk over all of it checks that it is
+  // well-formed and counts its items. Fails, permanently, with the reason (request_check.h).
+  static Result<Batch> from_wire(Slice request, Signal signal = Signal::kTraces);
+  static Result<Batch> from_wire(std::string request, Signal signal = Signal::kTraces) {
+    return from_wire(Slice(std::move(request)), signal);
   }
 
-  // Takes bytes that this process encoded itself and whose span count it knows.
-  static Batch from_encoder(std::string request, std::size_t span_count);
+  // The same for a request that came in pieces, cut anywhere: they are not joined (check_pieces()).
+  static Result<Batch> from_wire(std::vector<Slice> pieces, Signal signal = Signal::kTraces);
 
-  std::size_t span_count() const { return span_count_; }
+  // Takes bytes that this process encoded itself and whose items it has counted.
+  static Batch from_encoder(std::string request, std::size_t item_count,
+                            Signal signal = Signal::kTraces);
+
+  // Takes a gather list: together the slices are a well-formed request with that many items, and
+  // no field is in two of them but the content of the request, of ResourceSpans and of ScopeSpans.
+  static Batch from_slices(std::vector<Slice> slices, std::size_t item_count,
+                           Signal signal = Signal::kTraces);
+
+  Signal signal() const { return signal_; }
+  std::size_t item_count() const { return item_count_; }  // spans, data points
   std::size_t byte_count() const { return byte_count_; }
-  bool empty() const { return span_count_ == 0; }
+  bool empty() const { return item_count_ == 0; }
 
-  // Each slice is a well-formed request; so is their concatenation in order.
+  // The concatenation of the slices in order is a well-formed request; one alone need not be. To
+  // look inside: span_index.h, request_walk.h.
   const std::vector<Slice>& slices() const { return slices_; }
+  // The concatenation: the slice itself when there is only one, else a copy of all bytes.
+  Slice joined() const;
 
-  // Appends the other batch's slices behind this one's; `other` is left empty.
+  // Appends the other batch's slices behind this one's; `other`, of the same signal, is left empty.
   void append(Batch&& other);
 
   // A second batch over the same bytes (fan-out, and callers that may have to try again). Copies no
@@ -75,10 +91,11 @@ class Batch {
   Batch clone() const;
 
  private:
-  void append_slice(Slice slice, std::size_t span_count);
+  void append_slice(Slice slice, std::size_t item_count);
 
+  Signal signal_ = Signal::kTraces;
   std::vector<Slice> slices_;
-  std::size_t span_count_ = 0;
+  std::size_t item_count_ = 0;
   std::size_t byte_count_ = 0;
 };
 

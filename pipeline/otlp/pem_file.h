@@ -6,7 +6,7 @@
 
 namespace kernspan::otlp {
 
-// A certificate or key for gRPC's credentials; empty for an empty path. An error names the file and
+// A certificate or key; empty for an empty path. An error names the file and
 // says what to look at.
 Result<std::string> read_pem_file(const std::string& path);
 

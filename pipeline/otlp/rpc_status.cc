@@ -12,8 +12,9 @@ namespace {
 using protozero::pbf_reader;
 using protozero::pbf_wire_type;
 
-// google.rpc.Status { details = 3 }, google.protobuf.Any { type_url = 1, value = 2 },
+// google.rpc.Status { message = 2, details = 3 }, google.protobuf.Any { type_url = 1, value = 2 },
 // RetryInfo { retry_delay = 1 }, google.protobuf.Duration { seconds = 1, nanos = 2 }.
+constexpr std::uint32_t kStatusMessage = 2;
 constexpr std::uint32_t kStatusDetails = 3;
 constexpr std::uint32_t kAnyTypeUrl = 1;
 constexpr std::uint32_t kAnyValue = 2;
@@ -107,6 +108,16 @@ std::optional<std::chrono::nanoseconds> parse_retry_delay(std::string_view statu
     return std::nullopt;
   }
   return std::nullopt;
+}
+
+std::string parse_status_message(std::string_view status) {
+  try {
+    pbf_reader message(status.data(), status.size());
+    if (next_message(message, kStatusMessage)) return message.get_string();
+  } catch (const protozero::exception&) {
+    return {};
+  }
+  return {};
 }
 
 }  // namespace kernspan::otlp

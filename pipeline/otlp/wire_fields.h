@@ -1,4 +1,4 @@
-// Field numbers of the OTLP trace messages that this program reads or writes on the wire.
+// Field numbers of the OTLP messages that this program reads or writes on the wire.
 // Spec: opentelemetry/proto/{collector/trace,trace,resource,common}/v1/*.proto, version 1.5.
 #pragma once
 
@@ -6,10 +6,12 @@
 
 namespace kernspan::otlp::wire {
 
-// ExportTraceServiceRequest and TracesData have the same shape.
+// ExportTraceServiceRequest and TracesData have the same shape, ExportMetricsServiceRequest and
+// MetricsData as well.
 namespace request {
 inline constexpr std::uint32_t kResourceSpans = 1;
-}
+inline constexpr std::uint32_t kResourceMetrics = 1;
+}  // namespace request
 
 namespace response {
 inline constexpr std::uint32_t kPartialSuccess = 1;
@@ -103,5 +105,23 @@ inline constexpr std::uint32_t kBytes = 7;
 namespace value_list {
 inline constexpr std::uint32_t kValues = 1;
 }
+
+namespace resource_metrics {
+inline constexpr std::uint32_t kResource = 1;
+inline constexpr std::uint32_t kScopeMetrics = 2;
+}  // namespace resource_metrics
+
+namespace scope_metrics {
+inline constexpr std::uint32_t kMetrics = 2;
+}
+
+namespace metric {
+inline constexpr std::uint32_t kGauge = 5;
+inline constexpr std::uint32_t kSum = 7;
+inline constexpr std::uint32_t kHistogram = 9;
+inline constexpr std::uint32_t kExponentialHistogram = 10;
+inline constexpr std::uint32_t kSummary = 11;
+inline constexpr std::uint32_t kDataPoints = 1;  // of each of these
+}  // namespace metric
 
 }  // namespace kernspan::otlp::wire

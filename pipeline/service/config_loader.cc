@@ -2,62 +2,86 @@
 
 #include <fmt/format.h>
 
-#include <cerrno>
-#include <cstring>
-#include <fstream>
-#include <sstream>
+#include <optional>
 #include <string_view>
 #include <utility>
+
+#include "pipeline/component/config_file.h"
 
 namespace kernspan {
 namespace {
 
-constexpr std::size_t kLargestFileBytes = 16u << 20;  // a thousand times the largest known one
+struct Source {
+  std::string name;  // how positions call it
+  std::string yaml;
+};
 
-Result<std::string> read_file(const std::string& name) {
-  std::ifstream in(name, std::ios::binary);
-  std::string text;
-  if (in) {
-    text.resize(kLargestFileBytes + 1);
-    in.read(text.data(), static_cast<std::streamsize>(text.size()));
-    text.resize(static_cast<std::size_t>(in.gcount()));
+Result<Source> open_source(const std::string& text, const Environment& environment) {
+  const std::size_t colon = std::min(text.find(':'), text.size());
+  const std::string_view scheme(text.data(), colon);
+  const std::string rest = text.substr(std::min(colon + 1, text.size()));
+  if (scheme == "yaml") return Source{"yaml", rest};
+  if (scheme == "env") {
+    std::optional<std::string> value = environment(rest);
+    if (!value) return permanent(fmt::format("env:{}: the variable is not set", rest));
+    return Source{text, *std::move(value)};
   }
-  if (!in.eof()) {
-    if (text.size() > kLargestFileBytes) {
-      return permanent(fmt::format("{}: larger than {} bytes; is this a configuration?", name,
-                                   kLargestFileBytes));
-    }
-    return permanent(fmt::format("{}: cannot be read: {}; check the path given to --config", name,
-                                 std::strerror(errno)));
+  if (scheme == "http" || scheme == "https") {
+    return permanent(fmt::format(
+        "{}: the provider \"{}\" is not supported; fetch the file and give its path, so that a "
+        "start depends on no server",
+        text, scheme));
   }
-  return text;
+  std::string path = scheme == "file" ? rest : text;
+  Result<std::string> yaml = read_config_file(path);
+  if (!yaml) return permanent(yaml.error().message + " (given to --config)");
+  return Source{std::move(path), *std::move(yaml)};
 }
 
-Result<ConfigNode> load_file(std::string name, const Environment& environment,
-                             ConfigWarnings& warnings) {
-  constexpr std::string_view kPrefix = "file:";
-  if (name.starts_with(kPrefix)) name.erase(0, kPrefix.size());
-  Result<std::string> text = read_file(name);
-  if (!text) return std::unexpected(text.error());
-  Result<ConfigNode> node = parse_config(*text, name, environment, warnings);
-  if (node && !node->is_map() && !node->is_null()) {
+// "exporters::debug: x" as "exporters: {debug: x}".
+ConfigNode nest_key(std::string_view key, const ConfigPosition& position, ConfigNode value) {
+  constexpr std::string_view kSeparator = "::";
+  const std::size_t end = key.rfind(kSeparator);
+  if (end == std::string_view::npos) {
+    return ConfigNode::map(position, {{std::string(key), position, std::move(value)}});
+  }
+  return nest_key(key.substr(0, end), position,
+                  nest_key(key.substr(end + kSeparator.size()), position, std::move(value)));
+}
+
+ConfigNode nest_keys(ConfigNode root) {
+  ConfigNode nested = ConfigNode::map(root.position(), {});
+  for (ConfigEntry& entry : root.entries()) {
+    nested.merge(nest_key(entry.key, entry.position, std::move(entry.value)));
+  }
+  return nested;
+}
+
+Result<ConfigNode> load_source(const std::string& text, const Environment& environment,
+                               ConfigWarnings& warnings) {
+  Result<Source> source = open_source(text, environment);
+  if (!source) return std::unexpected(source.error());
+  Result<ConfigNode> node = parse_config(source->yaml, source->name, environment, warnings);
+  if (!node || node->is_null()) return node;
+  if (!node->is_map()) {
     return permanent(
         fmt::format("{}: expected a map with receivers, exporters and service, found {}",
                     node->position().to_string(), node->describe()));
   }
-  return node;
+  return nest_keys(*std::move(node));
 }
 
 }  // namespace
 
-Result<ConfigNode> load_config(const std::vector<std::string>& files,
+Result<ConfigNode> load_config(const std::vector<std::string>& sources,
                                const Environment& environment, ConfigWarnings& warnings) {
-  if (files.empty())
+  if (sources.empty()) {
     return permanent("no configuration; name at least one file with --config FILE");
+  }
   ConfigNode merged;
   std::string errors;
-  for (const std::string& file : files) {
-    Result<ConfigNode> node = load_file(file, environment, warnings);
+  for (const std::string& source : sources) {
+    Result<ConfigNode> node = load_source(source, environment, warnings);
     if (node) {
       // An empty file changes nothing; it would else erase what came before it.
       if (node->is_map() || merged.is_null()) merged.merge(*std::move(node));

@@ -24,4 +24,11 @@ Status FanOut::consume(otlp::Batch batch) {
   return std::unexpected(std::move(joined));
 }
 
+Status FanOut::admit(otlp::Signal signal, std::size_t bytes) {
+  for (Consumer* consumer : consumers_) {
+    if (Status admitted = consumer->admit(signal, bytes); !admitted) return admitted;
+  }
+  return {};
+}
+
 }  // namespace kernspan

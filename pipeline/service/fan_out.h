@@ -13,16 +13,18 @@ namespace kernspan {
 // When some fail, so does the whole, as upstream: the answer joins their messages, and is retryable
 // only when all that failed are. A sender that tries again then gives a second copy to those that
 // took the first: at least once, never silently less. Such batches are counted. Any thread.
-class FanOut final : public TracesConsumer {
+class FanOut final : public Consumer {
  public:
   // At least one consumer; they outlive the fan-out.
-  FanOut(std::vector<TracesConsumer*> consumers, Counter& partly_refused)
+  FanOut(std::vector<Consumer*> consumers, Counter& partly_refused)
       : consumers_(std::move(consumers)), partly_refused_(partly_refused) {}
 
   Status consume(otlp::Batch batch) override;
+  // No, if one of them says no.
+  Status admit(otlp::Signal signal, std::size_t bytes) override;
 
  private:
-  const std::vector<TracesConsumer*> consumers_;
+  const std::vector<Consumer*> consumers_;
   Counter& partly_refused_;
 };
 

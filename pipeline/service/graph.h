@@ -1,8 +1,8 @@
-// The running pipelines: one instance per receiver and per exporter, whichever pipelines share it,
-// and one per processor and pipeline.
+// The running pipelines: one instance per receiver, connector and exporter, whichever pipelines
+// share it, and one per processor and pipeline.
 //
 //   receiver --> [fan-out] --> processor --> processor --> [fan-out] --> exporter
-//                    \--> (another pipeline)                    \--> exporter
+//                    \--> (another pipeline)                    \--> connector --> (a pipeline)
 #pragma once
 
 #include <chrono>
@@ -12,6 +12,7 @@
 
 #include "pipeline/component/factory.h"
 #include "pipeline/component/registry.h"
+#include "pipeline/service/service_description.h"
 #include "pipeline/service/settings.h"
 
 namespace kernspan {
@@ -31,7 +32,7 @@ class Graph {
   static Result<std::unique_ptr<Graph>> build(const ServiceSettings& settings,
                                               const Registry& registry, GraphContext context);
 
-  // Extensions, exporters, processors from last to first, receivers. When one fails, those
+  // Extensions, exporters, processors and connectors from last to first, receivers. When one fails, those
   // before it are stopped again.
   Status start();
 
@@ -58,9 +59,11 @@ class Graph {
   StageBooks no_books_{"extensions", "nothing"};  // data does not pass through extensions
   std::vector<Part> extensions_;
   std::vector<Extension*> extension_views_;  // the same objects
+  Extensions extensions_by_id_;              // and again
+  std::unique_ptr<ServiceDescription> description_;
   std::vector<Part> exporters_;
-  std::vector<std::unique_ptr<TracesConsumer>> fan_outs_;
-  std::vector<Part> processors_;
+  std::vector<std::unique_ptr<Consumer>> joints_;  // fan-outs and signal routers
+  std::vector<Part> processors_;                   // and connectors
   std::vector<Part> receivers_;
   bool pipelines_are_ready_ = false;
 };

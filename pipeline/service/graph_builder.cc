@@ -4,10 +4,11 @@
 
 #include <algorithm>
 #include <ranges>
-#include <set>
 #include <utility>
 
+#include "pipeline/component/stage_names.h"
 #include "pipeline/service/fan_out.h"
+#include "pipeline/service/signal_router.h"
 
 namespace kernspan {
 namespace {
@@ -17,19 +18,11 @@ const ComponentSettings& settings_of(const std::vector<ComponentSettings>& compo
   return *std::ranges::find(components, id, &ComponentSettings::id);
 }
 
-// A processor exists once per pipeline, so its stage carries the pipeline's name.
-std::string stage_of(const char* section, const std::string& id, const std::string& pipeline = "") {
-  if (pipeline.empty()) return fmt::format("{}/{}", section, id);
-  return fmt::format("{}/{} ({})", section, id, pipeline);
-}
-
-std::set<std::string> used_ids(const ServiceSettings& settings,
-                               std::vector<ComponentReference> PipelineSettings::* list) {
-  std::set<std::string> ids;
-  for (const PipelineSettings& pipeline : settings.pipelines) {
-    for (const ComponentReference& reference : pipeline.*list) ids.insert(reference.id);
-  }
-  return ids;
+// What the books of a stage count.
+std::string unit_of(otlp::Signals signals) {
+  if (signals == kTracesOnly) return "spans";
+  if (signals == kMetricsOnly) return "metric points";
+  return "items";
 }
 
 }  // namespace
@@ -40,10 +33,11 @@ GraphBuilder::GraphBuilder(const ServiceSettings& settings, const Registry& regi
 
 Result<std::unique_ptr<Graph>> GraphBuilder::build() {
   add_stages();
+  graph_->description_ = std::make_unique<ServiceDescription>(settings_, context_.ledger);
   if (Status made = make_extensions(); !made) return std::unexpected(made.error());
   if (Status made = make_exporters(); !made) return std::unexpected(made.error());
   for (const PipelineSettings& pipeline : settings_.pipelines) {
-    if (Status made = make_pipeline(pipeline); !made) return std::unexpected(made.error());
+    if (const auto head = head_of(pipeline); !head) return std::unexpected(head.error());
   }
   if (Status made = make_receivers(); !made) return std::unexpected(made.error());
   return std::move(graph_);
@@ -51,27 +45,57 @@ Result<std::unique_ptr<Graph>> GraphBuilder::build() {
 
 // The ledger lists stages in the order of the flow; components are made in the opposite one.
 void GraphBuilder::add_stages() {
-  const auto add = [this](const std::string& stage) {
-    if (!books_.contains(stage)) books_.emplace(stage, &context_.ledger.add_stage(stage));
-  };
   for (const PipelineSettings& pipeline : settings_.pipelines) {
-    for (const auto& [id, position] : pipeline.receivers) add(stage_of("receivers", id));
-  }
-  for (const PipelineSettings& pipeline : settings_.pipelines) {
-    for (const auto& [id, position] : pipeline.processors) {
-      add(stage_of("processors", id, pipeline.id));
+    for (const auto& [id, position] : pipeline.receivers) {
+      add_stage(stage_of("receivers", id), signals_of(id, &PipelineSettings::receivers));
     }
   }
   for (const PipelineSettings& pipeline : settings_.pipelines) {
-    for (const auto& [id, position] : pipeline.exporters) add(stage_of("exporters", id));
+    for (const auto& [id, position] : pipeline.processors) {
+      add_stage(stage_of("processors", id, pipeline.id), {pipeline.signal});
+    }
+    for (const auto& [id, position] : pipeline.connectors_out) {
+      add_stage(stage_of("connectors", id), signals_of(id, &PipelineSettings::connectors_out));
+    }
+  }
+  for (const PipelineSettings& pipeline : settings_.pipelines) {
+    for (const auto& [id, position] : pipeline.exporters) {
+      add_stage(stage_of("exporters", id), signals_of(id, &PipelineSettings::exporters));
+    }
   }
 }
 
+void GraphBuilder::add_stage(const std::string& stage, otlp::Signals signals) {
+  if (books_.contains(stage)) return;
+  books_.emplace(stage, &context_.ledger.add_stage(stage, unit_of(signals)));
+}
+
+std::vector<const PipelineSettings*> GraphBuilder::users_of(const std::string& id,
+                                                            References list) const {
+  std::vector<const PipelineSettings*> users;
+  for (const PipelineSettings& pipeline : settings_.pipelines) {
+    const std::vector<ComponentReference>& references = pipeline.*list;
+    if (std::ranges::find(references, id, &ComponentReference::id) != references.end()) {
+      users.push_back(&pipeline);
+    }
+  }
+  return users;
+}
+
+otlp::Signals GraphBuilder::signals_of(const std::string& id, References list) const {
+  otlp::Signals signals;
+  for (const PipelineSettings* pipeline : users_of(id, list)) signals.add(pipeline->signal);
+  return signals;
+}
+
 ComponentContext GraphBuilder::context_of(const char* section, const ComponentSettings& component,
-                                          const std::string& pipeline, StageBooks& books) {
+                                          const std::string& pipeline, otlp::Signals signals,
+                                          StageBooks& books) {
   return {.id = component.id,
           .path = fmt::format("{}::{}", section, component.id),
           .pipeline = pipeline,
+          .signals = signals,
+          .extensions = graph_->extensions_by_id_,
           .metrics = context_.metrics,
           .ledger = context_.ledger,
           .books = books,
@@ -82,21 +106,22 @@ ComponentContext GraphBuilder::context_of(const char* section, const ComponentSe
 Status GraphBuilder::make_extensions() {
   for (const ComponentReference& reference : settings_.used_extensions) {
     const ComponentSettings& component = settings_of(settings_.extensions, reference.id);
-    const ComponentContext context = context_of("extensions", component, "", graph_->no_books_);
+    const ComponentContext context = context_of("extensions", component, "", {}, graph_->no_books_);
     auto made = find_factory(registry_.extensions, component.type)->create(component.node, context);
     if (!made) return std::unexpected(made.error());
     graph_->extension_views_.push_back(made->get());
+    graph_->extensions_by_id_.add(component.id, **made);
     graph_->extensions_.push_back({context.path, *std::move(made)});
   }
   return {};
 }
 
 Status GraphBuilder::make_exporters() {
-  const std::set<std::string> used = used_ids(settings_, &PipelineSettings::exporters);
   for (const ComponentSettings& component : settings_.exporters) {
-    if (!used.contains(component.id)) continue;
-    const ComponentContext context =
-        context_of("exporters", component, "", *books_.at(stage_of("exporters", component.id)));
+    const otlp::Signals signals = signals_of(component.id, &PipelineSettings::exporters);
+    if (signals.empty()) continue;
+    const ComponentContext context = context_of("exporters", component, "", signals,
+                                                *books_.at(stage_of("exporters", component.id)));
     auto made = find_factory(registry_.exporters, component.type)->create(component.node, context);
     if (!made) return std::unexpected(made.error());
     exporters_.emplace(component.id, made->get());
@@ -105,17 +130,20 @@ Status GraphBuilder::make_exporters() {
   return {};
 }
 
-Status GraphBuilder::make_pipeline(const PipelineSettings& pipeline) {
-  std::vector<TracesConsumer*> exporters;
-  exporters.reserve(pipeline.exporters.size());
-  for (const ComponentReference& reference : pipeline.exporters) {
-    exporters.push_back(exporters_.at(reference.id));
+Result<Consumer*> GraphBuilder::head_of(const PipelineSettings& pipeline) {
+  if (const auto made = heads_.find(pipeline.id); made != heads_.end()) return made->second;
+  std::vector<Consumer*> ends;
+  for (const auto& [id, position] : pipeline.exporters) ends.push_back(exporters_.at(id));
+  for (const auto& [id, position] : pipeline.connectors_out) {
+    const Result<Consumer*> made = connector(id);
+    if (!made) return made;
+    ends.push_back(*made);
   }
-  TracesConsumer* next = join(std::move(exporters), "pipeline " + pipeline.id);
+  Consumer* next = join(std::move(ends), "pipeline " + pipeline.id);
   for (const ComponentReference& reference : std::views::reverse(pipeline.processors)) {
     const ComponentSettings& component = settings_of(settings_.processors, reference.id);
     const ComponentContext context =
-        context_of("processors", component, pipeline.id,
+        context_of("processors", component, pipeline.id, {pipeline.signal},
                    *books_.at(stage_of("processors", component.id, pipeline.id)));
     auto made =
         find_factory(registry_.processors, component.type)->create(component.node, context, *next);
@@ -123,37 +151,89 @@ Status GraphBuilder::make_pipeline(const PipelineSettings& pipeline) {
     next = made->get();
     graph_->processors_.push_back({context.path, *std::move(made)});
   }
+  next = tapped(pipeline, next);
   heads_.emplace(pipeline.id, next);
-  return {};
+  return next;
+}
+
+Consumer* GraphBuilder::tapped(const PipelineSettings& pipeline, Consumer* head) {
+  const bool is_observed =
+      std::ranges::any_of(graph_->extension_views_, [](const Extension* extension) {
+        return dynamic_cast<const ServiceObserver*>(extension) != nullptr;
+      });
+  if (!is_observed || pipeline.signal != otlp::Signal::kTraces) return head;
+  auto tap = std::make_unique<SpanTap>(*head, context_.clock);
+  graph_->description_->add_tap(pipeline.id, *tap);
+  graph_->joints_.push_back(std::move(tap));
+  return graph_->joints_.back().get();
+}
+
+Result<Consumer*> GraphBuilder::connector(const std::string& id) {
+  if (const auto made = connectors_.find(id); made != connectors_.end()) return made->second;
+  std::vector<std::pair<otlp::Signal, Consumer*>> heads;
+  std::map<std::string, Consumer*> by_pipeline;
+  for (const PipelineSettings* pipeline : users_of(id, &PipelineSettings::connectors_in)) {
+    const Result<Consumer*> head = head_of(*pipeline);
+    if (!head) return head;
+    heads.emplace_back(pipeline->signal, *head);
+    by_pipeline.emplace(pipeline->id, *head);
+  }
+  const std::string stage = stage_of("connectors", id);
+  const ComponentSettings& component = settings_of(settings_.connectors, id);
+  const ComponentContext context =
+      context_of("connectors", component, "", signals_of(id, &PipelineSettings::connectors_out),
+                 *books_.at(stage));
+  auto made =
+      find_factory(registry_.connectors, component.type)
+          ->create(component.node, context, {*join_heads(heads, stage), std::move(by_pipeline)});
+  if (!made) return std::unexpected(made.error());
+  Consumer* consumer = made->get();
+  connectors_.emplace(id, consumer);
+  graph_->processors_.push_back({context.path, *std::move(made)});
+  return consumer;
 }
 
 Status GraphBuilder::make_receivers() {
   for (const ComponentSettings& component : settings_.receivers) {
-    std::vector<TracesConsumer*> heads;
-    for (const PipelineSettings& pipeline : settings_.pipelines) {
-      const bool feeds = std::ranges::find(pipeline.receivers, component.id,
-                                           &ComponentReference::id) != pipeline.receivers.end();
-      if (feeds) heads.push_back(heads_.at(pipeline.id));
+    std::vector<std::pair<otlp::Signal, Consumer*>> heads;
+    for (const PipelineSettings* pipeline : users_of(component.id, &PipelineSettings::receivers)) {
+      heads.emplace_back(pipeline->signal, heads_.at(pipeline->id));
     }
     if (heads.empty()) continue;
     const std::string stage = stage_of("receivers", component.id);
-    const ComponentContext context = context_of("receivers", component, "", *books_.at(stage));
+    const ComponentContext context =
+        context_of("receivers", component, "",
+                   signals_of(component.id, &PipelineSettings::receivers), *books_.at(stage));
     auto made = find_factory(registry_.receivers, component.type)
-                    ->create(component.node, context, *join(std::move(heads), stage));
+                    ->create(component.node, context, *join_heads(heads, stage));
     if (!made) return std::unexpected(made.error());
     graph_->receivers_.push_back({context.path, *std::move(made)});
   }
   return {};
 }
 
-TracesConsumer* GraphBuilder::join(std::vector<TracesConsumer*> consumers,
+Consumer* GraphBuilder::join_heads(const std::vector<std::pair<otlp::Signal, Consumer*>>& heads,
                                    const std::string& from) {
+  std::map<otlp::Signal, std::vector<Consumer*>> by_signal;
+  for (const auto& [signal, head] : heads) by_signal[signal].push_back(head);
+  std::vector<Consumer*> joined;
+  joined.reserve(by_signal.size());
+  for (auto& [signal, consumers] : by_signal) {
+    joined.push_back(
+        join(std::move(consumers), fmt::format("{} ({})", from, otlp::name_of(signal))));
+  }
+  if (joined.size() == 1) return joined.front();
+  graph_->joints_.push_back(std::make_unique<SignalRouter>(*joined.front(), *joined.back()));
+  return graph_->joints_.back().get();
+}
+
+Consumer* GraphBuilder::join(std::vector<Consumer*> consumers, const std::string& from) {
   if (consumers.size() == 1) return consumers.front();
   Counter& partly_refused = context_.metrics.counter(
       "kernspan_fan_out_partly_refused_batches",
       "Batches that some of several consumers took and others did not.", {{"from", from}});
-  graph_->fan_outs_.push_back(std::make_unique<FanOut>(std::move(consumers), partly_refused));
-  return graph_->fan_outs_.back().get();
+  graph_->joints_.push_back(std::make_unique<FanOut>(std::move(consumers), partly_refused));
+  return graph_->joints_.back().get();
 }
 
 }  // namespace kernspan

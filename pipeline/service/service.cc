@@ -6,38 +6,57 @@
 
 #include "pipeline/base/log.h"
 #include "pipeline/service/component_check.h"
+#include "pipeline/service/own_metrics.h"
 #include "pipeline/service/process_metrics.h"
 
 namespace kernspan {
 namespace {
 
-std::string join_messages(const Status& first, const Status& second) {
-  if (first) return second.error().message;
-  if (second) return first.error().message;
-  return first.error().message + '\n' + second.error().message;
+std::string join_messages(const std::vector<Status>& statuses) {
+  std::string messages;
+  for (const Status& status : statuses) {
+    if (status) continue;
+    if (!messages.empty()) messages += '\n';
+    messages += status.error().message;
+  }
+  return messages;
 }
 
 }  // namespace
 
-Status check_config(const std::vector<std::string>& files, const Environment& environment,
-                    const Registry& registry, ConfigWarnings& warnings) {
+Result<ConfigNode> check_config(const std::vector<std::string>& sources,
+                                const Environment& environment, const Registry& registry,
+                                ConfigWarnings& warnings, ConfigOptions options) {
   const SystemClock clock;
-  const Result<std::unique_ptr<Service>> service =
-      Service::create(files, environment, registry, clock, warnings);
+  Result<ConfigNode> root =
+      load_effective_config(sources, environment, registry, options, warnings);
+  if (!root) return root;
+  const auto service = Service::create_from(*root, registry, clock, warnings, options);
   if (!service) return std::unexpected(service.error());
-  return {};
+  return root;
 }
 
-Result<std::unique_ptr<Service>> Service::create(const std::vector<std::string>& files,
+Result<std::unique_ptr<Service>> Service::create(const std::vector<std::string>& sources,
                                                  const Environment& environment,
                                                  const Registry& registry, const Clock& clock,
-                                                 ConfigWarnings& warnings) {
-  const Result<ConfigNode> root = load_config(files, environment, warnings);
+                                                 ConfigWarnings& warnings, ConfigOptions options) {
+  const Result<ConfigNode> root =
+      load_effective_config(sources, environment, registry, options, warnings);
   if (!root) return std::unexpected(root.error());
+  return create_from(*root, registry, clock, warnings, options);
+}
+
+Result<std::unique_ptr<Service>> Service::create_from(const ConfigNode& root,
+                                                      const Registry& registry, const Clock& clock,
+                                                      ConfigWarnings& warnings,
+                                                      ConfigOptions options) {
   ServiceSettings settings;
-  const Status structure = read_settings(*root, registry, warnings, settings);
+  const Status structure = read_settings(root, registry, warnings, settings);
   const Status components = check_components(settings, registry, clock, warnings);
-  if (!structure || !components) return permanent(join_messages(structure, components));
+  const Status deviations = settle_deviations(options, warnings);
+  if (!structure || !components || !deviations) {
+    return permanent(join_messages({structure, components, deviations}));
+  }
   std::unique_ptr<Service> service(new Service(std::move(settings), clock));
   Result<std::unique_ptr<Graph>> graph =
       Graph::build(service->settings_, registry, {service->metrics_, service->ledger_, clock});
@@ -49,8 +68,13 @@ Result<std::unique_ptr<Service>> Service::create(const std::vector<std::string>&
 Service::Service(ServiceSettings settings, const Clock& clock)
     : settings_(std::move(settings)),
       process_metrics_(add_process_metrics(metrics_, clock)),
-      ledger_metrics_(metrics_.add_collector(
-          [this](std::vector<MetricFamily>& families) { ledger_.collect(families); })) {}
+      balances_(settings_, ledger_),
+      ledger_metrics_(metrics_.add_collector([this](std::vector<MetricFamily>& families) {
+        ledger_.collect(families);
+        balances_.collect(families);
+        collect_items(ledger_, families);
+      })),
+      target_info_(add_target_info(metrics_, settings_.telemetry)) {}
 
 Status Service::start() {
   const TelemetrySettings& telemetry = settings_.telemetry;
@@ -74,6 +98,7 @@ Status Service::start() {
 
 void Service::stop(std::chrono::steady_clock::time_point deadline) {
   graph_->stop(deadline);
+  if (!std::exchange(reported_, true)) balances_.report_at_rest();
   server_.reset();
 }
 

@@ -1,6 +1,7 @@
 #include "pipeline/service/service_main.h"
 
 #include <fmt/format.h>
+#include <malloc.h>
 
 #include <CLI/CLI.hpp>
 #include <chrono>
@@ -21,6 +22,7 @@ constexpr int kFailure = 1;
 
 struct Options {
   std::vector<std::string> files;
+  ConfigOptions config;
   bool validate = false;
   std::string drain_timeout = "10s";
 };
@@ -63,8 +65,8 @@ void report_warnings(const ConfigWarnings& warnings) {
 
 int validate(const Options& options, const DaemonSpec& spec) {
   ConfigWarnings warnings;
-  const Status checked =
-      check_config(options.files, process_environment(), spec.registry, warnings);
+  const Result<ConfigNode> checked =
+      check_config(options.files, process_environment(), spec.registry, warnings, options.config);
   report_warnings(warnings);
   if (checked) return 0;
   log_lines(LogLevel::kError, checked.error().message);
@@ -75,9 +77,15 @@ int run(const Options& options, const DaemonSpec& spec, std::chrono::nanoseconds
   StopSignal stop_signal;
   const SystemClock clock;
   ConfigWarnings warnings;
-  const Result<std::unique_ptr<Service>> service =
-      Service::create(options.files, process_environment(), spec.registry, clock, warnings);
-  if (service) set_log_level((*service)->telemetry().log_level);
+  const Result<std::unique_ptr<Service>> service = Service::create(
+      options.files, process_environment(), spec.registry, clock, warnings, options.config);
+  if (service) {
+    set_log_level((*service)->telemetry().log_level);
+    if (const Status configured = configure_log((*service)->telemetry().log_output); !configured) {
+      log_lines(LogLevel::kError, configured.error().message);
+      return kFailure;
+    }
+  }
   report_warnings(warnings);
   if (!service) {
     log_lines(LogLevel::kError, service.error().message);
@@ -102,13 +110,22 @@ int run(const Options& options, const DaemonSpec& spec, std::chrono::nanoseconds
 }  // namespace
 
 int run_daemon(int argc, char** argv, const DaemonSpec& spec) {
+  // Buffers are allocated by one thread and freed by another. With an arena per thread each keeps
+  // what the others have freed: three times the memory. What is allocated per request is little.
+  mallopt(M_ARENA_MAX, 1);
   CLI::App app{spec.description, spec.name};
   app.set_version_flag("--version", spec.name + " " KERNSPAN_VERSION);
   Options options;
-  app.add_option("--config", options.files, "Configuration file; repeat to merge several in order")
-      ->type_name("FILE")
+  app.add_option(
+         "--config", options.files,
+         "Configuration: a file, env:VARIABLE or yaml:TEXT; repeat to merge several in order")
+      ->type_name("SOURCE")
       ->allow_extra_args(false);
   app.add_flag("--validate", options.validate, "Check the configuration and exit");
+  app.add_flag("--strict", options.config.strict,
+               "Refuse what the OpenTelemetry Collector refuses, even where its meaning is clear");
+  app.add_flag("--skip-unbuilt", options.config.skip_unbuilt,
+               "Run without the components that this version does not have (for evaluation)");
   app.add_option("--drain-timeout", options.drain_timeout, "How long a stop may take")
       ->capture_default_str();
   std::vector<CLI::Option*> flags;

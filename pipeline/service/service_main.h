@@ -22,9 +22,8 @@ struct DaemonSpec {
   std::vector<DaemonFlag> flags;
 };
 
-// The main() of every daemon: --config FILE (repeatable; later files override earlier ones),
-// --validate,
-// --drain-timeout, --version, --help. Runs until SIGTERM or SIGINT, then drains (10 s unless told
+// The main() of every daemon: --config SOURCE (repeatable; later ones override earlier ones),
+// --strict, --skip-unbuilt, --validate, --drain-timeout, --version, --help. Runs until SIGTERM or SIGINT, then drains (10 s unless told
 // otherwise; a second signal ends it at once) and prints the ledger on standard error.
 // Exit codes: 0 stopped when told to; 1 the configuration is wrong or something could not be
 // started; above 100 a wrong command line.

@@ -12,6 +12,8 @@
 
 #include "pipeline/base/edit_distance.h"
 #include "pipeline/component/config_reader.h"
+#include "pipeline/service/known_types.h"
+#include "pipeline/service/pipeline_checks.h"
 #include "pipeline/service/telemetry_settings.h"
 
 namespace kernspan {
@@ -43,6 +45,17 @@ Kind kind_of(const char* singular, const char* section, const std::vector<Factor
   return kind;
 }
 
+bool is_configured(const std::vector<ComponentSettings>& components, std::string_view id) {
+  return std::ranges::find(components, id, &ComponentSettings::id) != components.end();
+}
+
+std::optional<otlp::Signal> signal_named(std::string_view name) {
+  for (const otlp::Signal signal : otlp::kAllSignals) {
+    if (otlp::name_of(signal) == name) return signal;
+  }
+  return std::nullopt;
+}
+
 std::vector<std::string> ids_of(const std::vector<ComponentSettings>& components) {
   std::vector<std::string> ids;
   ids.reserve(components.size());
@@ -55,23 +68,27 @@ class SettingsReader {
  public:
   SettingsReader(const ConfigNode& root, const Registry& registry, ConfigWarnings& warnings,
                  ServiceSettings& settings)
-      : warnings_(warnings),
+      : registry_(registry),
+        warnings_(warnings),
         settings_(settings),
         reader_(root, warnings),
+        types_(registry),
         receivers_(kind_of("receiver", "receivers", registry.receivers)),
         processors_(kind_of("processor", "processors", registry.processors)),
         exporters_(kind_of("exporter", "exporters", registry.exporters)),
+        connectors_(kind_of("connector", "connectors", registry.connectors)),
         extensions_(kind_of("extension", "extensions", registry.extensions)) {}
 
   Status read() {
     settings_.receivers = read_components(receivers_);
     settings_.processors = read_components(processors_);
     settings_.exporters = read_components(exporters_);
+    settings_.connectors = read_components(connectors_);
     settings_.extensions = read_components(extensions_);
-    if (settings_.receivers.empty()) report_none(receivers_);
-    if (settings_.exporters.empty()) report_none(exporters_);
-    refuse_connectors();
+    if (settings_.receivers.empty() && settings_.connectors.empty()) report_none(receivers_);
+    if (settings_.exporters.empty() && settings_.connectors.empty()) report_none(exporters_);
     read_service(reader_.section("service"));
+    check_pipelines(settings_, registry_, reader_);
     Status read = reader_.finish();
     if (read) warn_of_unused();
     return read;
@@ -90,6 +107,8 @@ class SettingsReader {
       note(receivers_, pipeline.receivers);
       note(processors_, pipeline.processors);
       note(exporters_, pipeline.exporters);
+      note(connectors_, pipeline.connectors_in);
+      note(connectors_, pipeline.connectors_out);
     }
     const auto warn = [this, &used](const Kind& kind, const auto& components) {
       for (const ComponentSettings& component : components) {
@@ -102,6 +121,7 @@ class SettingsReader {
     warn(receivers_, settings_.receivers);
     warn(processors_, settings_.processors);
     warn(exporters_, settings_.exporters);
+    warn(connectors_, settings_.connectors);
     warn(extensions_, settings_.extensions);
   }
 
@@ -114,17 +134,6 @@ class SettingsReader {
             "no {} configuration specified in config; add one under {}, or, if this is a part "
             "of a configuration, give the other parts with further --config options",
             kind.singular, kind.section));
-  }
-
-  void refuse_connectors() {
-    const ConfigNode* connectors = reader_.node("connectors");
-    if (connectors == nullptr) return;
-    for (const ConfigEntry& entry : connectors->entries()) {
-      reader_.add_problem(entry.position,
-                          fmt::format("connectors::{}: connectors are not supported yet; remove it "
-                                      "here and in service::pipelines",
-                                      entry.key));
-    }
   }
 
   std::vector<ComponentSettings> read_components(const Kind& kind) {
@@ -153,10 +162,16 @@ class SettingsReader {
 
   std::string explain_unknown_type(const Kind& kind, std::string_view id,
                                    const std::string& type) const {
+    if (const UnbuiltType* unbuilt = types_.find_unbuilt(kind.section, type)) {
+      return fmt::format(
+          "{}::{}: \"{}\" is not part of this version; {}, or start with "
+          "--skip-unbuilt to run without it",
+          kind.section, id, type, unbuilt->advice);
+    }
     const std::string what =
         fmt::format("{}: unknown type: \"{}\" for id: \"{}\"", kind.section, type, id);
-    for (const Kind* other : {&receivers_, &processors_, &exporters_, &extensions_}) {
-      if (other->knows(type)) {
+    for (const Kind* other : {&receivers_, &processors_, &exporters_, &connectors_, &extensions_}) {
+      if (types_.knows(other->section, type)) {
         return fmt::format("{}; it is one of the {}: move it there", what, other->section);
       }
     }
@@ -193,18 +208,25 @@ class SettingsReader {
       return reader_.add_problem(
           entry.position, fmt::format("{}: a pipeline's id is traces, or traces/name", path));
     }
-    if (id->type != "traces") {
+    const std::optional<otlp::Signal> signal = signal_named(id->type);
+    if (!signal) {
       return reader_.add_problem(
           entry.position,
-          fmt::format("{}: {} pipelines are not supported yet; only traces pipelines run here",
+          fmt::format("{}: {} pipelines are not supported; only traces and metrics pipelines run "
+                      "here",
                       path, id->type));
     }
     ConfigReader& reader = reader_.subsection(entry.value, path);
     if (!entry.value.is_map() && !entry.value.is_null()) return;  // the reader has said so
-    PipelineSettings pipeline{entry.key, entry.position, {}, {}, {}};
-    pipeline.receivers = read_list(reader, path, receivers_, settings_.receivers);
-    pipeline.processors = read_list(reader, path, processors_, settings_.processors);
-    pipeline.exporters = read_list(reader, path, exporters_, settings_.exporters);
+    PipelineSettings pipeline;
+    pipeline.id = entry.key;
+    pipeline.signal = *signal;
+    pipeline.position = entry.position;
+    pipeline.receivers =
+        read_list(reader, path, receivers_, settings_.receivers, &pipeline.connectors_in);
+    pipeline.processors = read_list(reader, path, processors_, settings_.processors, nullptr);
+    pipeline.exporters =
+        read_list(reader, path, exporters_, settings_.exporters, &pipeline.connectors_out);
     for (const Kind* kind : {&receivers_, &exporters_}) {
       const ConfigNode* list = entry.value.find(kind->section);
       if (list != nullptr && (!list->is_list() || !list->items().empty())) continue;
@@ -215,18 +237,21 @@ class SettingsReader {
     settings_.pipelines.push_back(std::move(pipeline));
   }
 
+  // `connectors`: where those go that are connectors; null where none may stand.
   std::vector<ComponentReference> read_list(ConfigReader& pipeline, const std::string& path,
                                             const Kind& kind,
-                                            const std::vector<ComponentSettings>& configured) {
+                                            const std::vector<ComponentSettings>& configured,
+                                            std::vector<ComponentReference>* connectors) {
     const ConfigNode* list = pipeline.node(kind.section);
     if (list == nullptr) return {};
-    return read_references(path, *list, kind, configured);
+    return read_references(path, *list, kind, configured, connectors);
   }
 
   // A list of ids, each of which must be configured, and none twice.
   std::vector<ComponentReference> read_references(
       const std::string& path, const ConfigNode& list, const Kind& kind,
-      const std::vector<ComponentSettings>& configured) {
+      const std::vector<ComponentSettings>& configured,
+      std::vector<ComponentReference>* connectors = nullptr) {
     std::vector<ComponentReference> references;
     if (!list.is_list()) {
       reader_.add_problem(list.position(), fmt::format("{}: {}: expected a list of ids, found {}",
@@ -240,11 +265,18 @@ class SettingsReader {
         continue;
       }
       const std::string& id = item.text();
-      if (std::ranges::find(references, id, &ComponentReference::id) != references.end()) {
+      const bool is_connector = connectors != nullptr && is_configured(settings_.connectors, id) &&
+                                !is_configured(configured, id);
+      std::vector<ComponentReference>& into = is_connector ? *connectors : references;
+      if (std::ranges::find(into, id, &ComponentReference::id) != into.end()) {
         report_duplicate(path, kind, item);
         continue;
       }
-      if (std::ranges::find(configured, id, &ComponentSettings::id) == configured.end()) {
+      if (is_connector) {
+        into.push_back({id, item.position()});
+        continue;
+      }
+      if (!is_configured(configured, id)) {
         report_missing(path, kind, item, configured);
         continue;
       }
@@ -263,7 +295,7 @@ class SettingsReader {
 
   void report_missing(const std::string& path, const Kind& kind, const ConfigNode& item,
                       const std::vector<ComponentSettings>& configured) {
-    // Where it is configured with a type that is not known, or as a connector, that has been said.
+    // Where it is configured, but with a type that is not known, that has been said.
     for (const char* name : {kind.section, "connectors"}) {
       const ConfigNode* section = reader_.root().find(name);
       if (section != nullptr && section->find(item.text()) != nullptr) return;
@@ -277,12 +309,15 @@ class SettingsReader {
                                     kind.singular, item.shown(), advice));
   }
 
+  const Registry& registry_;
   ConfigWarnings& warnings_;
   ServiceSettings& settings_;
   ConfigReader reader_;
+  const KnownTypes types_;
   const Kind receivers_;
   const Kind processors_;
   const Kind exporters_;
+  const Kind connectors_;
   const Kind extensions_;
 };
 

@@ -43,7 +43,7 @@ void server_exchange(benchmark::State& state) {
     now_ns = story.now_ns;
     tracer.flush(now_ns, 0, encoder);
     const otlp::Batch batch = encoder.take();
-    spans += batch.span_count();
+    spans += batch.item_count();
     bytes += batch.byte_count();
   }
   state.counters["bytes_per_span"] = static_cast<double>(bytes) / static_cast<double>(spans);
@@ -113,7 +113,7 @@ void server_call(benchmark::State& state) {
     now_ns = story.now_ns;
     tracer.flush(now_ns, 0, encoder);
     const otlp::Batch batch = encoder.take();
-    spans += batch.span_count();
+    spans += batch.item_count();
     bytes += batch.byte_count();
   }
   state.counters["bytes_per_span"] = static_cast<double>(bytes) / static_cast<double>(spans);

@@ -20,7 +20,7 @@ TIERS = ("federation", "gateway", "agent")  # consumers before producers
 READY_SECONDS_MAX = 30
 STOP_SECONDS_MAX = 40
 
-Stage = collections.namedtuple("Stage", "unit taken passed_on held refused dropped")
+Stage = collections.namedtuple("Stage", "unit taken recovered passed_on held refused dropped")
 
 
 def bin_folder():
@@ -72,7 +72,8 @@ class Metrics:
 
     def unbalanced(self):
         """Stages whose books do not balance: name -> how much there is too little or too much."""
-        differences = {name: stage.passed_on + stage.held + sum(stage.dropped.values()) - stage.taken
+        differences = {name: stage.passed_on + stage.held + sum(stage.dropped.values())
+                       - stage.taken - stage.recovered
                        for name, stage in self.stages().items()}
         return {name: difference for name, difference in differences.items() if difference}
 
@@ -80,7 +81,8 @@ class Metrics:
 class Daemon:
     """One running daemon."""
 
-    def __init__(self, tier, folder, environment, configs=None, outlive_parent=False, name=None):
+    def __init__(self, tier, folder, environment, configs=None, outlive_parent=False, name=None,
+                 options=()):
         self.tier = tier
         self.name = name or tier
         self.metrics_port = free_port()
@@ -91,6 +93,7 @@ class Daemon:
                              "cmake --build build/release")
         for config in configs or [CONFIGS / f"{tier}.yaml"]:
             command += ["--config", config]
+        command += options
         self.log_start = self.log_path.stat().st_size if self.log_path.exists() else 0
         self.program = Program(f"kernspan-{tier}", command, self.log_path,
                                {**environment, "KERNSPAN_METRICS_PORT": str(self.metrics_port)},

@@ -5,6 +5,9 @@
 #include <vector>
 
 #include "tools/kernspan/command.h"
+#include "tools/kernspan/doctor/doctor.h"
+#include "tools/kernspan/probe/probe.h"
+#include "tools/kernspan/send_test_trace/send_test_trace.h"
 #include "tools/kernspan/traces/traces.h"
 #include "tools/kernspan/validate/validate.h"
 
@@ -13,6 +16,9 @@ namespace {
 
 // Adding a sub-command: its folder, and a row here.
 constexpr std::array kCommands = {
+    Command{"doctor", "Say what configurations will lose, leak or outgrow", declare_doctor},
+    Command{"probe", "Find out what stands between here and an OTLP endpoint", declare_probe},
+    Command{"send-test-trace", "Send made-up traces by OTLP", declare_send_test_trace},
     Command{"traces", "Show traces as waterfalls in the terminal", declare_traces},
     Command{"validate", "Check configuration files without starting anything", declare_validate},
 };

@@ -2,14 +2,11 @@
 
 #include <fmt/format.h>
 #include <grpc/support/time.h>
-#include <grpcpp/channel.h>
 #include <grpcpp/client_context.h>
 #include <grpcpp/completion_queue.h>
-#include <grpcpp/create_channel.h>
 #include <grpcpp/generic/generic_stub.h>
-#include <grpcpp/security/credentials.h>
-#include <grpcpp/support/channel_arguments.h>
 
+#include <charconv>
 #include <chrono>
 #include <mutex>
 #include <string>
@@ -17,30 +14,33 @@
 #include <unordered_set>
 #include <utility>
 
+#include "pipeline/exporters/otlp/grpc_channel.h"
 #include "pipeline/otlp/grpc_bytes.h"
 #include "pipeline/otlp/grpc_log.h"
-#include "pipeline/otlp/pem_file.h"
 #include "pipeline/otlp/rpc_status.h"
 
 namespace kernspan {
 namespace {
 
-// A peer that comes back is found again after at most this long; gRPC's own default is two minutes.
-constexpr int kMaxReconnectBackoffMs = 5'000;
-constexpr int kInitialReconnectBackoffMs = 200;
-
-Result<std::shared_ptr<grpc::ChannelCredentials>> credentials(const ClientTlsSettings& tls) {
-  if (tls.insecure) return grpc::InsecureChannelCredentials();
-  const auto ca = otlp::read_pem_file(tls.ca_file);
-  if (!ca) return std::unexpected(ca.error());
-  const auto certificate = otlp::read_pem_file(tls.cert_file);
-  if (!certificate) return std::unexpected(certificate.error());
-  const auto key = otlp::read_pem_file(tls.key_file);
-  if (!key) return std::unexpected(key.error());
-  return grpc::SslCredentials({*ca, *key, *certificate});
+// Whether a RESOURCE_EXHAUSTED is about the size of the request: the words of gRPC in C++, Go and
+// Python ("larger than max"), in Java ("exceeds maximum size") and of this program's receiver. A
+// response that is larger than this client takes is refused by itself in the same words: the size
+// they name tells it from the request.
+bool refuses_the_size(std::string_view message, std::size_t request_bytes) {
+  const bool has_the_words = message.find("larger than max") != std::string_view::npos ||
+                             message.find("exceeds maximum size") != std::string_view::npos ||
+                             message.find("message is larger than") != std::string_view::npos;
+  if (!has_the_words) return false;
+  const std::size_t bracket = message.find('(');
+  if (bracket == std::string_view::npos) return true;
+  std::size_t size = 0;
+  const std::string_view number = message.substr(bracket + 1);
+  const auto parsed = std::from_chars(number.data(), number.data() + number.size(), size);
+  return parsed.ec != std::errc{} || size <= request_bytes;
 }
 
-SendOutcome outcome_of(const grpc::Status& status, const grpc::ByteBuffer& response) {
+SendOutcome outcome_of(const grpc::Status& status, const grpc::ByteBuffer& response,
+                       std::size_t request_bytes) {
   SendOutcome outcome;
   if (status.ok()) {
     const auto partial = otlp::parse_export_response(otlp::to_slice(response).view());
@@ -54,10 +54,8 @@ SendOutcome outcome_of(const grpc::Status& status, const grpc::ByteBuffer& respo
     return outcome;
   }
   const auto delay = otlp::parse_retry_delay(status.error_details());
-  outcome.kind =
-      judge_grpc_status(status.error_code(), delay.has_value()) == GrpcVerdict::kRetryable
-          ? SendOutcome::Kind::kRetryable
-          : SendOutcome::Kind::kPermanent;
+  outcome.kind = judge_grpc_status(status.error_code(), delay.has_value(), status.error_message(),
+                                   request_bytes);
   outcome.asked_delay = delay.value_or(std::chrono::nanoseconds{0});
   outcome.message = fmt::format("gRPC status {}: {}", static_cast<int>(status.error_code()),
                                 status.error_message());
@@ -65,6 +63,8 @@ SendOutcome outcome_of(const grpc::Status& status, const grpc::ByteBuffer& respo
 }
 
 struct Call {
+  std::shared_ptr<grpc::GenericStub> stub;  // its channel lives as long as its calls
+  std::size_t request_bytes = 0;
   grpc::ClientContext context;
   grpc::ByteBuffer response;
   grpc::Status status;
@@ -74,32 +74,33 @@ struct Call {
 
 }  // namespace
 
-GrpcVerdict judge_grpc_status(int code, bool has_retry_info) {
+SendOutcome::Kind judge_grpc_status(int code, bool has_retry_info, std::string_view message,
+                                    std::size_t request_bytes) {
+  using Kind = SendOutcome::Kind;
   switch (code) {
     case grpc::StatusCode::OK:
-      return GrpcVerdict::kSent;
+      return Kind::kSent;
     case grpc::StatusCode::CANCELLED:
     case grpc::StatusCode::DEADLINE_EXCEEDED:
     case grpc::StatusCode::ABORTED:
     case grpc::StatusCode::OUT_OF_RANGE:
     case grpc::StatusCode::UNAVAILABLE:
     case grpc::StatusCode::DATA_LOSS:
-      return GrpcVerdict::kRetryable;
+      return Kind::kRetryable;
     case grpc::StatusCode::RESOURCE_EXHAUSTED:
-      return has_retry_info ? GrpcVerdict::kRetryable : GrpcVerdict::kPermanent;
+      if (has_retry_info) return Kind::kRetryable;
+      return refuses_the_size(message, request_bytes) ? Kind::kTooLarge : Kind::kPermanent;
     default:
-      return GrpcVerdict::kPermanent;
+      return Kind::kPermanent;
   }
 }
 
 class GrpcTransport::Implementation {
  public:
-  Implementation(const OtlpExporterSettings& settings,
-                 const std::shared_ptr<grpc::ChannelCredentials>& channel_credentials)
-      : settings_(settings),
-        stub_(grpc::CreateCustomChannel(settings.endpoint, channel_credentials,
-                                        channel_arguments(settings))),
-        thread_([this] { run(); }) {}
+  Implementation(const OtlpExporterSettings& settings, const ClientTlsMaterial& material)
+      : settings_(settings), thread_([this] { run(); }) {
+    reconnect(material);
+  }
 
   ~Implementation() {
     queue_.Shutdown();
@@ -115,18 +116,34 @@ class GrpcTransport::Implementation {
                                               gpr_time_from_nanos(timeout.count(), GPR_TIMESPAN)));
     }
     for (const auto& [name, value] : settings_.headers) call->context.AddMetadata(name, value);
+    const auto headers = auth_headers(settings_.auth);
+    if (!headers) {
+      call->done({.kind = SendOutcome::Kind::kRetryable, .message = headers.error().message});
+      return;
+    }
+    for (const auto& [name, value] : *headers) call->context.AddMetadata(name, value);
+    if (settings_.wait_for_ready) call->context.set_wait_for_ready(true);
     if (settings_.compression == Compression::kGzip) {
       call->context.set_compression_algorithm(GRPC_COMPRESS_GZIP);
     }
-    call->reader = stub_.PrepareUnaryCall(&call->context, otlp::kExportMethod,
-                                          otlp::to_byte_buffer(batch), &queue_);
     {
       const std::scoped_lock lock(mutex_);
+      call->stub = stub_;
       calls_.insert(call.get());
     }
+    call->request_bytes = batch.byte_count();
+    call->reader = call->stub->PrepareUnaryCall(&call->context, otlp::export_method(batch.signal()),
+                                                otlp::to_byte_buffer(batch), &queue_);
     call->reader->StartCall();
     Call* borrowed = call.release();  // run() takes it over when it comes out of the queue
     borrowed->reader->Finish(&borrowed->response, &borrowed->status, borrowed);
+  }
+
+  // Calls in progress end on the connections they began on.
+  void reconnect(const ClientTlsMaterial& material) {
+    auto stub = std::make_shared<grpc::GenericStub>(make_channel(settings_, material));
+    const std::scoped_lock lock(mutex_);
+    stub_.swap(stub);
   }
 
   void cancel_all() {
@@ -135,20 +152,6 @@ class GrpcTransport::Implementation {
   }
 
  private:
-  static grpc::ChannelArguments channel_arguments(const OtlpExporterSettings& settings) {
-    grpc::ChannelArguments arguments;
-    // Its own connections: two exporters to one peer share neither their fate nor their back-off.
-    arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
-    arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, kInitialReconnectBackoffMs);
-    arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, kMaxReconnectBackoffMs);
-    arguments.SetLoadBalancingPolicyName("round_robin");
-    arguments.SetUserAgentPrefix("kernspan/" KERNSPAN_VERSION);
-    if (!settings.tls.server_name_override.empty()) {
-      arguments.SetSslTargetNameOverride(settings.tls.server_name_override);
-    }
-    return arguments;
-  }
-
   void run() {
     void* tag = nullptr;
     bool ok = false;  // always true for Finish of a unary call
@@ -158,31 +161,33 @@ class GrpcTransport::Implementation {
         const std::scoped_lock lock(mutex_);
         calls_.erase(call.get());
       }
-      call->done(outcome_of(call->status, call->response));
+      call->done(outcome_of(call->status, call->response, call->request_bytes));
     }
   }
 
   const OtlpExporterSettings& settings_;
-  grpc::GenericStub stub_;
   grpc::CompletionQueue queue_;
-  std::mutex mutex_;
-  std::unordered_set<Call*> calls_;  // started and not yet out of the queue; guarded by mutex_
+  std::mutex mutex_;  // guards the two below
+  std::shared_ptr<grpc::GenericStub> stub_;
+  std::unordered_set<Call*> calls_;  // not yet out of the queue
   std::thread thread_;
 };
 
-GrpcTransport::GrpcTransport(OtlpExporterSettings settings) : settings_(std::move(settings)) {}
+GrpcTransport::GrpcTransport(OtlpExporterSettings settings)
+    : settings_(std::move(settings)), tls_watch_(settings_.tls, settings_.path) {}
 
 GrpcTransport::~GrpcTransport() = default;
 
 Status GrpcTransport::start() {
-  const auto channel_credentials = credentials(settings_.tls);
-  if (!channel_credentials) return std::unexpected(channel_credentials.error());
+  const auto material = tls_watch_.load();
+  if (!material) return std::unexpected(material.error());
   otlp::route_grpc_log();
-  implementation_ = std::make_unique<Implementation>(settings_, *channel_credentials);
+  implementation_ = std::make_unique<Implementation>(settings_, *material);
   return {};
 }
 
 void GrpcTransport::send(const otlp::Batch& batch, std::chrono::nanoseconds timeout, Done done) {
+  if (const auto material = tls_watch_.changed()) implementation_->reconnect(*material);
   implementation_->send(batch, timeout, std::move(done));
 }
 

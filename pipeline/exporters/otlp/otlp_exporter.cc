@@ -11,21 +11,21 @@ namespace kernspan {
 namespace {
 
 Result<std::unique_ptr<Exporter>> create(const ConfigNode& node, const ComponentContext& context) {
-  auto settings = read_otlp_exporter_settings(node, context.path, context.warnings);
+  auto settings =
+      read_otlp_exporter_settings(node, context.path, context.extensions, context.warnings);
   if (!settings) return std::unexpected(settings.error());
   const SenderSettings sender = settings->sender;
-  return std::make_unique<QueuedSender>(context, sender,
-                                        std::make_unique<GrpcTransport>(std::move(*settings)));
+  return QueuedSender::create(context, sender,
+                              std::make_unique<GrpcTransport>(std::move(*settings)));
 }
 
 }  // namespace
 
 ExporterFactory otlp_exporter_factory() {
-  return {.type = "otlp", .deprecated_names = {}, .create = create};
-}
-
-ExporterFactory otlp_grpc_exporter_factory() {
-  return {.type = "otlp_grpc", .deprecated_names = {}, .create = create};
+  return {.type = "otlp_grpc",
+          .deprecated_names = {"otlp"},
+          .signals = kTracesAndMetrics,
+          .create = create};
 }
 
 }  // namespace kernspan

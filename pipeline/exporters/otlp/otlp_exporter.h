@@ -4,9 +4,7 @@
 
 namespace kernspan {
 
-// Type `otlp`: OTLP over gRPC.
+// Types `otlp_grpc` and `otlp`, its name before upstream renamed it: OTLP over gRPC.
 ExporterFactory otlp_exporter_factory();
-// The same under its newer upstream name, `otlp_grpc`.
-ExporterFactory otlp_grpc_exporter_factory();
 
 }  // namespace kernspan

@@ -1,80 +1,123 @@
 #include "pipeline/exporters/otlp/otlp_settings.h"
 
 #include <algorithm>
-#include <string_view>
+#include <cctype>
+#include <utility>
 
 #include "pipeline/component/config_reader.h"
 
 namespace kernspan {
 namespace {
 
+bool remove_prefix(std::string& text, std::string_view prefix) {
+  if (!text.starts_with(prefix)) return false;
+  text.erase(0, prefix.size());
+  return true;
+}
+
+bool ends_with_port(std::string_view address) {
+  const std::size_t colon = address.rfind(':');
+  if (colon == std::string_view::npos || colon == 0) return false;
+  const std::string_view port = address.substr(colon + 1);
+  return !port.empty() && port.size() <= 5 &&
+         port.find_first_not_of("0123456789") == std::string_view::npos;
+}
+
 void read_endpoint(ConfigReader& reader, OtlpExporterSettings* settings) {
-  reader.require("endpoint", "say where to send the spans, for example gateway:4317");
-  reader.string("endpoint", &settings->endpoint);
+  reader.require("endpoint", "say where to send the data, for example gateway:4317");
+  std::string& endpoint = settings->endpoint;
+  reader.string("endpoint", &endpoint);
   // As upstream: a scheme is allowed, and http:// means no TLS.
-  constexpr std::string_view kHttp = "http://";
-  constexpr std::string_view kHttps = "https://";
-  if (settings->endpoint.starts_with(kHttp)) {
-    settings->endpoint.erase(0, kHttp.size());
+  if (remove_prefix(endpoint, "http://")) {
     settings->tls.insecure = true;
-  } else if (settings->endpoint.starts_with(kHttps)) {
-    settings->endpoint.erase(0, kHttps.size());
+  } else if (!remove_prefix(endpoint, "https://")) {
+    remove_prefix(endpoint, "passthrough:///");  // grpc-go's word for "as it is"
   }
-  const std::size_t colon = settings->endpoint.rfind(':');
-  const std::string_view port =
-      colon == std::string::npos ? "" : std::string_view(settings->endpoint).substr(colon + 1);
-  const bool is_port = !port.empty() && port.size() <= 5 &&
-                       port.find_first_not_of("0123456789") == std::string_view::npos;
-  if (!settings->endpoint.empty() && (!is_port || colon == 0)) {
+  while (endpoint.ends_with('/')) endpoint.pop_back();
+  if (endpoint.empty() || endpoint.starts_with("unix:")) return;
+  if (!ends_with_port(endpoint)) {
     reader.error("endpoint", "is not host:port, for example gateway:4317");
   }
 }
 
-void read_tls(ConfigReader& tls, ClientTlsSettings* settings) {
-  tls.boolean("insecure", &settings->insecure);
-  tls.string("ca_file", &settings->ca_file);
-  tls.string("cert_file", &settings->cert_file);
-  tls.string("key_file", &settings->key_file);
-  tls.string("server_name_override", &settings->server_name_override);
-  if (settings->cert_file.empty() != settings->key_file.empty()) {
-    tls.error(settings->cert_file.empty() ? "key_file" : "cert_file",
-              "cert_file and key_file are only useful together");
-  }
-  if (tls.has("insecure_skip_verify")) {
-    bool skip = false;
-    tls.boolean("insecure_skip_verify", &skip);
-    if (skip) {
-      tls.error("insecure_skip_verify",
-                "a server is always verified: name its certificate authority in ca_file");
+void read_headers(ConfigReader& reader, OtlpExporterSettings* settings) {
+  std::map<std::string, std::string> headers;
+  reader.string_map("headers", &headers);
+  for (auto& [name, value] : headers) {
+    std::string lower = name;
+    std::ranges::transform(lower, lower.begin(),
+                           [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+    if (!is_header_name(lower) || lower.starts_with("grpc-")) {
+      reader.error("headers", "'" + name + "' cannot be the name of a header of gRPC");
+    } else if (!is_header_value(value)) {
+      reader.error("headers",
+                   "the value of '" + name + "' has characters that a header cannot have");
     }
+    settings->headers.emplace(std::move(lower), std::move(value));
   }
+}
+
+// What gRPC's C++ library can be told: its TLS is 1.2 to 1.3.
+void check_tls_versions(ConfigReader& tls, const ClientTlsSettings& settings) {
+  if (settings.min_version == TlsVersion::kTls10 || settings.min_version == TlsVersion::kTls11) {
+    tls.warning("min_version", "gRPC never goes below TLS 1.2");
+  } else if (settings.min_version == TlsVersion::kTls13) {
+    tls.error("min_version",
+              "1.3 cannot be enforced by this gRPC client: refuse TLS 1.2 at the server");
+  }
+  if (settings.max_version != TlsVersion::kDefault && settings.max_version != TlsVersion::kTls13) {
+    tls.error("max_version", "cannot be set lower than 1.3 for gRPC: remove the key");
+  }
+}
+
+void read_compression(ConfigReader& reader, Compression* compression) {
+  enum class Name { kNone, kGzip, kOther };
+  Name name = *compression == Compression::kGzip ? Name::kGzip : Name::kNone;
+  reader.choice("compression", &name,
+                {{"gzip", Name::kGzip},
+                 {"none", Name::kNone},
+                 {"", Name::kNone},
+                 {"zstd", Name::kOther},
+                 {"snappy", Name::kOther}});
+  if (name == Name::kOther) {
+    reader.error("compression",
+                 "gRPC here can only do gzip and none: use one of these, or otlp_http for zstd");
+  }
+  *compression = name == Name::kGzip ? Compression::kGzip : Compression::kNone;
+}
+
+void read_keepalive(ConfigReader& keepalive, KeepaliveSettings* settings) {
+  keepalive.duration("time", &settings->time);
+  keepalive.duration("timeout", &settings->timeout);
+  keepalive.boolean("permit_without_stream", &settings->permit_without_stream);
 }
 
 }  // namespace
 
 Result<OtlpExporterSettings> read_otlp_exporter_settings(const ConfigNode& node,
                                                          const std::string& path,
+                                                         const Extensions& extensions,
                                                          ConfigWarnings& warnings) {
   OtlpExporterSettings settings;
+  settings.path = path;
   ConfigReader reader(node, warnings, path);
   read_endpoint(reader, &settings);
-  read_tls(reader.section("tls"), &settings.tls);
-  reader.choice(
-      "compression", &settings.compression,
-      {{"gzip", Compression::kGzip}, {"none", Compression::kNone}, {"", Compression::kNone}});
-  reader.string_map("headers", &settings.headers);
-  for (const auto& [name, value] : settings.headers) {
-    const bool is_name = !name.empty() && std::ranges::all_of(name, [](char c) {
-      return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-             c == '-' || c == '_' || c == '.';
-    });
-    if (!is_name || name.starts_with("grpc-")) {
-      reader.error("headers", "'" + name + "' cannot be the name of a header of gRPC");
-    }
-  }
+  ConfigReader& tls = reader.section("tls");
+  read_client_tls(tls, &settings.tls);
+  check_tls_versions(tls, settings.tls);
+  settings.auth = read_client_auth(reader, extensions, settings.tls.plaintext());
+  read_compression(reader, &settings.compression);
+  read_headers(reader, &settings);
+  reader.choice("balancer_name", &settings.balancer,
+                {{"round_robin", Balancer::kRoundRobin}, {"pick_first", Balancer::kPickFirst}});
+  read_keepalive(reader.section("keepalive"), &settings.keepalive);
+  reader.boolean("wait_for_ready", &settings.wait_for_ready);
   read_sender_settings(reader, &settings.sender);
-  for (const char* key : {"write_buffer_size", "read_buffer_size", "balancer_name"}) {
+  for (const char* key : {"write_buffer_size", "read_buffer_size"}) {
     reader.ignored(key, "gRPC's own default is used");
+  }
+  if (reader.has("authority")) {
+    reader.error("authority", "is not supported: use tls::server_name_override");
   }
   if (Status read = reader.finish(); !read) return std::unexpected(read.error());
   return settings;

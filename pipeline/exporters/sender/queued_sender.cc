@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "pipeline/base/log.h"
+#include "pipeline/exporters/sender/splitting_transport.h"
 
 namespace kernspan {
 namespace {
@@ -29,39 +30,62 @@ QueueSettings effective(QueueSettings queue) {
   if (!queue.enabled) {
     queue.num_consumers = std::numeric_limits<std::uint32_t>::max();
     queue.queue_size = std::numeric_limits<std::uint64_t>::max();
+    queue.batch.enabled = false;
   }
   return queue;
 }
 
+RequestLimits limits_of(const SenderSettings& settings) {
+  RequestLimits limits{.max_bytes = settings.max_request_bytes};
+  const QueueBatchSettings& batch = settings.queue.batch;
+  if (!settings.queue.enabled || !batch.enabled || batch.max_size == 0) return limits;
+  if (batch.sizer == QueueSizer::kItems) {
+    limits.max_items = batch.max_size;
+  } else if (limits.max_bytes == 0 || batch.max_size < limits.max_bytes) {
+    limits.max_bytes = batch.max_size;
+  }
+  return limits;
+}
+
+StorageExtension* find_storage(const ComponentContext& context, const SenderSettings& settings) {
+  if (settings.queue.storage.empty()) return nullptr;
+  return context.extensions.find<StorageExtension>(settings.queue.storage);
+}
+
 }  // namespace
+
+Result<std::unique_ptr<Exporter>> QueuedSender::create(const ComponentContext& context,
+                                                       const SenderSettings& settings,
+                                                       std::unique_ptr<Transport> transport) {
+  const QueueSettings& queue = settings.queue;
+  if (!queue.storage.empty() && find_storage(context, settings) == nullptr) {
+    return permanent(fmt::format(
+        "{}: {}::sending_queue::storage: no storage client extension found: \"{}\" is not a "
+        "storage "
+        "that service::extensions lists; add it to extensions and to service::extensions",
+        queue.storage_position.to_string(), context.path, queue.storage));
+  }
+  return std::make_unique<QueuedSender>(context, settings, std::move(transport));
+}
 
 QueuedSender::QueuedSender(const ComponentContext& context, const SenderSettings& settings,
                            std::unique_ptr<Transport> transport)
     : path_(context.path),
-      settings_{
-          .timeout = settings.timeout, .retry = settings.retry, .queue = effective(settings.queue)},
+      settings_{.timeout = settings.timeout,
+                .retry = settings.retry,
+                .queue = effective(settings.queue),
+                .max_request_bytes = settings.max_request_bytes},
       callers_wait_(!settings.queue.enabled || settings.queue.wait_for_result),
-      transport_(std::move(transport)),
+      storage_(find_storage(context, settings)),
+      transport_(std::make_unique<SplittingTransport>(std::move(transport), limits_of(settings))),
       clock_(context.clock),
       books_(context.books),
       dropped_rejected_(books_.dropped("rejected_by_peer")),
+      dropped_too_large_(books_.dropped("too_large")),
       dropped_permanent_(books_.dropped("permanent_error")),
       dropped_retries_(books_.dropped("retries_exhausted")),
       dropped_shutdown_(books_.dropped("shutdown")),
-      sent_spans_(context.metrics.counter(
-          "otelcol_exporter_sent_spans",
-          "Spans in requests that the peer took, rejected ones among them included.",
-          {{"exporter", context.id}})),
-      send_failed_spans_(context.metrics.counter("otelcol_exporter_send_failed_spans",
-                                                 "Spans dropped because sending failed for good.",
-                                                 {{"exporter", context.id}})),
-      enqueue_failed_spans_(context.metrics.counter(
-          "otelcol_exporter_enqueue_failed_spans",
-          "Spans refused because the sending queue was full.", {{"exporter", context.id}})),
-      rejected_spans_(context.metrics.counter(
-          "kernspan_exporter_rejected_spans",
-          "Spans that the peer rejected in requests it took (partial success).",
-          {{"exporter", context.id}})),
+      items_(context),
       retries_(context.metrics.counter("kernspan_exporter_retries",
                                        "Attempts that failed and were tried again.",
                                        {{"exporter", context.id}})),
@@ -71,6 +95,18 @@ QueuedSender::QueuedSender(const ComponentContext& context, const SenderSettings
       in_flight_requests_(context.metrics.gauge("otelcol_exporter_in_flight_requests",
                                                 "Requests that wait for the peer's answer.",
                                                 {{"exporter", context.id}})),
+      enqueue_size_(context.metrics.histogram("otelcol_exporter_enqueue_size",
+                                              "Items in what entered the sending queue.",
+                                              item_count_bounds(), {{"exporter", context.id}})),
+      enqueue_bytes_(context.metrics.histogram("otelcol_exporter_enqueue_size_bytes",
+                                               "Bytes of what entered the sending queue.",
+                                               byte_count_bounds(), {{"exporter", context.id}})),
+      batch_size_(context.metrics.histogram("otelcol_exporter_queue_batch_send_size",
+                                            "Items in what left the sending queue.",
+                                            item_count_bounds(), {{"exporter", context.id}})),
+      batch_bytes_(context.metrics.histogram("otelcol_exporter_queue_batch_send_size_bytes",
+                                             "Bytes of what left the sending queue.",
+                                             byte_count_bounds(), {{"exporter", context.id}})),
       plan_(settings_.queue, settings_.retry, system_random()) {
   if (settings.queue.enabled) {
     context.metrics
@@ -90,6 +126,7 @@ nanoseconds QueuedSender::now() const {
 }
 
 Status QueuedSender::start() {
+  if (Status opened = open_stored(); !opened) return opened;
   if (Status started = transport_->start(); !started) return started;
   const std::scoped_lock lock(mutex_);
   state_ = State::kRunning;
@@ -106,19 +143,24 @@ void QueuedSender::stop(SteadyClock::time_point deadline) {
     }
     state_ = State::kDraining;
     deadline_ = deadline;
-    plan_.begin_drain();
+    if (stored_ == nullptr) {
+      plan_.begin_drain();
+    } else {
+      plan_.forget_idle();
+    }
     work_.notify_all();
     room_.notify_all();
   }
   thread_.join();
   transport_->stop();
+  close_stored();
   const std::scoped_lock lock(mutex_);
   state_ = State::kStopped;
 }
 
-Status QueuedSender::refuse(std::size_t spans, Error error) {
-  books_.refuse(spans);
-  enqueue_failed_spans_.add(spans);
+Status QueuedSender::refuse(const otlp::Batch& batch, Error error) {
+  books_.refuse(batch.item_count());
+  items_[batch.signal()].enqueue_failed->add(batch.item_count());
   return std::unexpected(std::move(error));
 }
 
@@ -127,29 +169,34 @@ Status QueuedSender::wait_for_room(std::unique_lock<std::mutex>& lock, const otl
   if (settings_.queue.block_on_overflow) room_.wait_for(lock, kMaxBlock, can_go_on);
   if (state_ != State::kRunning) return retryable(path_ + " is not running");
   if (!plan_.has_room_for(batch)) {
-    KERNSPAN_LOG_LIMITED(kWarn, "{}: sending queue is full, refused {} spans", path_,
-                         batch.span_count());
+    KERNSPAN_LOG_LIMITED(kWarn, "{}: sending queue is full, refused {} {}", path_,
+                         batch.item_count(), items_of(batch.signal()));
     return retryable(path_ + ": sending queue is full");
   }
   return {};
 }
 
 Status QueuedSender::consume(otlp::Batch batch) {
-  const std::size_t spans = batch.span_count();
-  if (spans == 0) return {};
+  const std::size_t items = batch.item_count();
+  const std::size_t bytes = batch.byte_count();
+  if (items == 0) return {};
   std::unique_lock lock(mutex_);
   if (!plan_.fits_at_all(batch)) {
-    return refuse(spans, {ErrorKind::kPermanent,
+    return refuse(batch, {ErrorKind::kPermanent,
                           path_ + ": a batch is larger than the whole sending queue: raise "
                                   "sending_queue::queue_size"});
   }
-  if (Status room = wait_for_room(lock, batch); !room) return refuse(spans, room.error());
+  if (Status room = wait_for_room(lock, batch); !room) return refuse(batch, room.error());
+
+  if (stored_ != nullptr) return store(std::move(lock), batch);
 
   SendWaiter waiter;
-  plan_.add(std::move(batch), callers_wait_ ? &waiter : nullptr);
+  plan_.add(std::move(batch), callers_wait_ ? &waiter : nullptr, now());
+  enqueue_size_.observe(static_cast<double>(items));
+  enqueue_bytes_.observe(static_cast<double>(bytes));
   if (!callers_wait_) {
-    books_.take(spans);
-    books_.hold(spans);
+    books_.take(items);
+    books_.hold(items);
   }
   update_gauges();
   work_.notify_one();
@@ -161,6 +208,7 @@ Status QueuedSender::consume(otlp::Batch batch) {
 void QueuedSender::run() {
   std::unique_lock lock(mutex_);
   while (true) {
+    lock = read_stored(std::move(lock));
     lock = begin_due_attempts(std::move(lock));
     if (state_ == State::kDraining) {
       if (plan_.empty()) return;
@@ -181,6 +229,11 @@ void QueuedSender::run() {
     }
     std::optional<nanoseconds> wait;
     if (const auto due = plan_.next_due()) wait = *due - now();
+    if (wants_to_read()) {
+      const nanoseconds left = read_again_ - now();
+      if (left <= nanoseconds{0}) continue;
+      wait = wait ? std::min(*wait, left) : left;
+    }
     if (state_ == State::kDraining) {
       const nanoseconds left = deadline_ - SteadyClock::now();
       wait = wait ? std::min(*wait, left) : left;
@@ -198,6 +251,8 @@ std::unique_lock<std::mutex> QueuedSender::begin_due_attempts(std::unique_lock<s
     Attempt* attempt = plan_.take_due(now());
     if (attempt == nullptr) break;
     update_gauges();
+    batch_size_.observe(static_cast<double>(attempt->batch.item_count()));
+    batch_bytes_.observe(static_cast<double>(attempt->batch.byte_count()));
     // The transport may answer from within send().
     lock.unlock();
     transport_->send(attempt->batch, settings_.timeout,
@@ -209,11 +264,16 @@ std::unique_lock<std::mutex> QueuedSender::begin_due_attempts(std::unique_lock<s
 
 void QueuedSender::on_done(Attempt* attempt, const SendOutcome& outcome) {
   const std::scoped_lock lock(mutex_);
+  if (outcome.rest != nullptr) keep_rest(*attempt, outcome);
   const SendPlan::Verdict verdict = plan_.finish(attempt, outcome, now());
-  if (verdict == SendPlan::Verdict::kTryAgain) {
+  if (stored_ != nullptr && state_ == State::kDraining &&
+      outcome.kind == SendOutcome::Kind::kRetryable) {
+    plan_.forget_idle();  // it stays on disk
+  } else if (verdict == SendPlan::Verdict::kTryAgain) {
     retries_.add();
-    KERNSPAN_LOG_LIMITED(kWarn, "{}: sending {} spans failed, will try again: {}", path_,
-                         attempt->batch.span_count(), outcome.message);
+    KERNSPAN_LOG_LIMITED(kWarn, "{}: sending {} {} failed, will try again: {}", path_,
+                         attempt->batch.item_count(), items_of(attempt->batch.signal()),
+                         outcome.message);
   } else {
     end(plan_.remove(attempt), verdict, outcome);
   }
@@ -221,7 +281,44 @@ void QueuedSender::on_done(Attempt* attempt, const SendOutcome& outcome) {
   work_.notify_one();
 }
 
+// A part of the batch is settled, the rest goes on as the batch.
+void QueuedSender::keep_rest(Attempt& attempt, const SendOutcome& outcome) {
+  const std::size_t all = attempt.batch.item_count();
+  const std::size_t left = std::min(outcome.rest->item_count(), all);
+  settle(attempt, all - left, outcome);
+  attempt.batch = std::move(*outcome.rest);
+  attempt.partly_settled = true;
+}
+
+// Books `items` of the attempt as answered for by the peer.
+void QueuedSender::settle(Attempt& attempt, std::size_t items, const SendOutcome& outcome) {
+  const SendCounters& counters = items_[attempt.batch.signal()];
+  const std::size_t too_large = std::min(outcome.too_large_items, items);
+  const std::size_t sent = items - too_large;
+  const std::size_t rejected = std::min(outcome.rejected_spans, sent);
+  if (callers_wait_) {
+    books_.take(items);
+  } else {
+    books_.release(items);
+  }
+  counters.sent->add(sent);
+  books_.pass_on(sent - rejected);
+  if (too_large != 0) {
+    counters.send_failed->add(too_large);
+    dropped_too_large_.add(too_large);
+    KERNSPAN_LOG_LIMITED(kError, "{}: dropped {} {}: too large for the peer even alone: {}", path_,
+                         too_large, items_of(attempt.batch.signal()), outcome.message);
+  }
+  if (rejected != 0) {
+    counters.rejected->add(rejected);
+    dropped_rejected_.add(rejected);
+    KERNSPAN_LOG_LIMITED(kWarn, "{}: the peer rejected {} of {} {}: {}", path_, rejected, sent,
+                         items_of(attempt.batch.signal()), outcome.message);
+  }
+}
+
 void QueuedSender::end(Attempt attempt, SendPlan::Verdict verdict, const SendOutcome& outcome) {
+  for (const std::uint64_t record : attempt.records) stored_->remove(record);
   if (verdict == SendPlan::Verdict::kFailed) {
     drop(std::move(attempt), dropped_permanent_, outcome.message);
     return;
@@ -230,42 +327,46 @@ void QueuedSender::end(Attempt attempt, SendPlan::Verdict verdict, const SendOut
     drop(std::move(attempt), cancelled_ ? dropped_shutdown_ : dropped_retries_, outcome.message);
     return;
   }
-  const std::size_t spans = attempt.batch.span_count();
-  const std::size_t rejected = std::min(outcome.rejected_spans, spans);
-  sent_spans_.add(spans);
-  if (callers_wait_) {
-    books_.take(spans);
-  } else {
-    books_.release(spans);
+  const std::size_t items = attempt.batch.item_count();
+  if (outcome.too_large_items >= items) {
+    drop(std::move(attempt), dropped_too_large_,
+         "too large for the peer even alone: " + outcome.message);
+    return;
   }
-  books_.pass_on(spans - rejected);
-  if (rejected != 0) {
-    rejected_spans_.add(rejected);
-    dropped_rejected_.add(rejected);
-    KERNSPAN_LOG_LIMITED(kWarn, "{}: the peer rejected {} of {} spans: {}", path_, rejected, spans,
-                         outcome.message);
+  settle(attempt, items, outcome);
+  answer_waiters(attempt, {});
+}
+
+void QueuedSender::answer_waiters(Attempt& attempt, const Status& result) {
+  for (SendWaiter* waiter : attempt.waiters) {
+    waiter->result = result;
+    waiter->done = true;
   }
-  if (attempt.waiter != nullptr) attempt.waiter->done = true;
   room_.notify_all();
 }
 
-// A batch that somebody waits for was never taken: its caller keeps it, and counts it.
+// A batch that somebody waits for was never taken: its caller keeps it, and counts it; unless a part
+// of it is gone already.
 void QueuedSender::drop(Attempt attempt, Counter& reason, const std::string& message) {
-  const std::size_t spans = attempt.batch.span_count();
-  send_failed_spans_.add(spans);
-  if (attempt.waiter != nullptr) {
-    books_.refuse(spans);
-    const bool permanent_error = &reason == &dropped_permanent_;
-    attempt.waiter->result =
-        std::unexpected(Error{permanent_error ? ErrorKind::kPermanent : ErrorKind::kRetryable,
-                              fmt::format("{}: {}", path_, message)});
-    attempt.waiter->done = true;
-  } else {
-    books_.release(spans);
-    reason.add(spans);
-    KERNSPAN_LOG_LIMITED(kError, "{}: dropped {} spans: {}", path_, spans, message);
+  const std::size_t items = attempt.batch.item_count();
+  items_[attempt.batch.signal()].send_failed->add(items);
+  if (callers_wait_ && !attempt.partly_settled) {
+    books_.refuse(items);
+    const bool may_succeed_later = &reason == &dropped_retries_ || &reason == &dropped_shutdown_;
+    answer_waiters(attempt, std::unexpected(Error{
+                                may_succeed_later ? ErrorKind::kRetryable : ErrorKind::kPermanent,
+                                fmt::format("{}: {}", path_, message)}));
+    return;
   }
-  room_.notify_all();
+  if (callers_wait_) {
+    books_.take(items);
+  } else {
+    books_.release(items);
+  }
+  reason.add(items);
+  KERNSPAN_LOG_LIMITED(kError, "{}: dropped {} {}: {}", path_, items,
+                       items_of(attempt.batch.signal()), message);
+  answer_waiters(attempt, {});
 }
 
 void QueuedSender::drop_idle() {

@@ -3,6 +3,7 @@
 #include <chrono>
 #include <cstddef>
 #include <functional>
+#include <memory>
 #include <string>
 
 #include "pipeline/base/error.h"
@@ -12,16 +13,26 @@ namespace kernspan {
 
 // How one attempt ended.
 struct SendOutcome {
-  enum class Kind { kSent, kRetryable, kPermanent };
+  enum class Kind {
+    kSent,
+    kRetryable,
+    kPermanent,
+    kTooLarge,  // the peer refuses requests of this size: a part of the batch may go through
+  };
 
   Kind kind = Kind::kSent;
   std::string message = {};                 // for failures, and for what the peer rejected
   std::chrono::nanoseconds asked_delay{0};  // failures: the peer asked to wait that long
-  std::size_t rejected_spans = 0;           // sent: the peer took the request but not these
+  std::size_t rejected_spans = 0;           // sent: the peer took the request but not these items
+
+  // Of a batch that went out in parts (splitting_transport.h):
+  std::size_t too_large_items = 0;  // not sent: too large alone
+  // Failures: what was not sent, when other parts were. Shared: outcomes are copied.
+  std::shared_ptr<otlp::Batch> rest = nullptr;
 };
 
 // One attempt to hand a batch to a peer. What differs between exporters; queue, retry and books are
-// QueuedSender's. send() may be called from several threads.
+// QueuedSender's. send() may be called from several threads, and from within `done`.
 class Transport {
  public:
   using Done = std::function<void(SendOutcome)>;

@@ -91,7 +91,7 @@ Result<std::unique_ptr<Extension>> create_health_check(const ConfigNode& node,
 }  // namespace
 
 ExtensionFactory health_check_extension_factory() {
-  return {.type = "health_check", .deprecated_names = {}, .create = create_health_check};
+  return {.type = "health_check", .create = create_health_check};
 }
 
 }  // namespace kernspan

@@ -13,6 +13,9 @@ struct BatchSettings {
   std::size_t send_batch_size = 8192;                                 // 0: only the timeout counts
   std::chrono::nanoseconds timeout = std::chrono::milliseconds{200};  // 0: send at once
   std::size_t send_batch_max_size = 0;                                // 0: no bound
+  // In bytes; 0: no bound. 4 MiB is what gRPC servers take unless told otherwise, this engine's and
+  // upstream's receivers among them; a larger request is refused for good.
+  std::size_t send_batch_max_bytes = 4 << 20;
 };
 
 class BatchPlan {
@@ -30,7 +33,9 @@ class BatchPlan {
 
   // All that is held, merged.
   otlp::Batch take();
-  std::size_t span_count() const { return held_.span_count(); }
+  std::size_t item_count() const { return held_.item_count(); }
+  // Whether that batch fits into the one that is being collected. Any does when nothing is held.
+  bool has_room_for(const otlp::Batch& batch) const;
 
  private:
   const BatchSettings settings_;

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cstdint>
 #include <limits>
 #include <utility>
 
@@ -22,6 +23,9 @@ constexpr std::size_t kMaxHeldBatches = 4;
 // The next consumer is in the same process: a refusal means a full queue, which empties soon.
 constexpr milliseconds kFirstRetry{10};
 constexpr milliseconds kMaxRetry{1000};
+// A caller waits for room before it is sent away: refused bytes cost the network and both ends as
+// much as taken ones. No longer, since it may hold a thread of a receiver.
+constexpr milliseconds kMaxWait{500};
 
 std::size_t max_held_spans(const BatchSettings& settings) {
   const std::size_t batch = std::max(
@@ -31,14 +35,22 @@ std::size_t max_held_spans(const BatchSettings& settings) {
              : kMaxHeldBatches * batch;
 }
 
+std::size_t max_held_bytes(const BatchSettings& settings) {
+  return settings.send_batch_max_bytes == 0 ? std::numeric_limits<std::size_t>::max()
+                                            : kMaxHeldBatches * settings.send_batch_max_bytes;
+}
+
 Result<std::unique_ptr<Processor>> create(const ConfigNode& node, const ComponentContext& context,
-                                          TracesConsumer& next) {
+                                          Consumer& next) {
   constexpr std::size_t kMaxBatchSize = 100'000'000;
+  constexpr std::size_t kMaxBatchBytes = std::numeric_limits<std::int32_t>::max();
   BatchSettings settings;
   ConfigReader reader(node, context.warnings, context.path);
   reader.integer<std::size_t>("send_batch_size", &settings.send_batch_size, 0, kMaxBatchSize);
   reader.integer<std::size_t>("send_batch_max_size", &settings.send_batch_max_size, 0,
                               kMaxBatchSize);
+  reader.integer<std::size_t>("send_batch_max_bytes", &settings.send_batch_max_bytes, 0,
+                              kMaxBatchBytes);
   reader.duration("timeout", &settings.timeout);
   if (settings.send_batch_max_size != 0 &&
       settings.send_batch_max_size < settings.send_batch_size) {
@@ -60,10 +72,11 @@ Counter& counter(const ComponentContext& context, std::string_view name, std::st
 }  // namespace
 
 BatchProcessor::BatchProcessor(const ComponentContext& context, const BatchSettings& settings,
-                               TracesConsumer& next)
+                               Consumer& next)
     : path_(context.path),
       settings_(settings),
       max_held_spans_(max_held_spans(settings)),
+      max_held_bytes_(max_held_bytes(settings)),
       next_(next),
       clock_(context.clock),
       books_(context.books),
@@ -81,6 +94,8 @@ BatchProcessor::BatchProcessor(const ComponentContext& context, const BatchSetti
                           "Bytes of batches that the next component took.")),
       offers_refused_(counter(context, "kernspan_processor_batch_offers_refused",
                               "Times that the next component refused a batch, which was kept.")),
+      too_large_(counter(context, "kernspan_processor_batch_too_large_items",
+                         "Items larger than send_batch_max_bytes, passed on nevertheless.")),
       plan_(settings),
       retry_interval_(kFirstRetry) {}
 
@@ -109,6 +124,7 @@ void BatchProcessor::stop(SteadyClock::time_point deadline) {
     state_ = State::kDraining;
     deadline_ = deadline;
     work_.notify_all();
+    room_.notify_all();
   }
   thread_.join();
   const std::scoped_lock lock(mutex_);
@@ -116,29 +132,35 @@ void BatchProcessor::stop(SteadyClock::time_point deadline) {
 }
 
 Status BatchProcessor::consume(otlp::Batch batch) {
-  const std::size_t spans = batch.span_count();
+  const std::size_t spans = batch.item_count();
+  const std::size_t bytes = batch.byte_count();
   if (spans == 0) return {};
-  const std::scoped_lock lock(mutex_);
+  std::unique_lock lock(mutex_);
+  // A batch that is larger than the bound is taken when nothing else is held.
+  const auto has_room = [&] {
+    return held_spans_ == 0 || (spans <= max_held_spans_ - std::min(max_held_spans_, held_spans_) &&
+                                bytes <= max_held_bytes_ - std::min(max_held_bytes_, held_bytes_));
+  };
+  room_.wait_for(lock, kMaxWait, [&] { return state_ != State::kRunning || has_room(); });
   if (state_ != State::kRunning) {
     books_.refuse(spans);
     return retryable(path_ + " is not running");
   }
-  // A batch that is larger than the bound is taken when nothing else is held.
-  if (held_spans_ != 0 && spans > max_held_spans_ - std::min(max_held_spans_, held_spans_)) {
+  if (!has_room()) {
     books_.refuse(spans);
     return retryable(path_ + ": the next component does not take batches, and this one is full");
   }
   books_.take(spans);
   books_.hold(spans);
   held_spans_ += spans;
-  // What is collected goes first where the two together would have to be cut: cutting copies every byte.
-  const std::size_t max = settings_.send_batch_max_size;
-  if (max != 0 && plan_.span_count() != 0 && plan_.span_count() + spans > max) {
+  held_bytes_ += bytes;
+  // What is collected goes first where the two together would have to be cut.
+  if (!plan_.has_room_for(batch)) {
     size_triggers_.add();
-    outgoing_.push_back(plan_.take());
+    cut_to_outgoing(plan_.take());
     work_.notify_one();
   }
-  const bool was_empty = plan_.span_count() == 0;
+  const bool was_empty = plan_.item_count() == 0;
   plan_.add(std::move(batch), now());
   // The thread already waits for the timeout of an older batch.
   if (was_empty || plan_.due(now()) != BatchPlan::Trigger::kNone) work_.notify_one();
@@ -184,17 +206,35 @@ void BatchProcessor::move_due_to_outgoing() {
       timeout_triggers_.add();
       break;
     case BatchPlan::Trigger::kNone:
-      if (state_ != State::kDraining || plan_.span_count() == 0) return;
+      if (state_ != State::kDraining || plan_.item_count() == 0) return;
       break;
   }
-  otlp::Batch batch = plan_.take();
-  const std::size_t max = settings_.send_batch_max_size;
-  if (max == 0) {
-    outgoing_.push_back(std::move(batch));
-    return;
-  }
-  for (otlp::Batch& piece : otlp::split(std::move(batch), max))
+  cut_to_outgoing(plan_.take());
+}
+
+// Cutting writes some headers anew and copies no spans, but the pieces are a little larger together.
+void BatchProcessor::cut_to_outgoing(otlp::Batch batch) {
+  held_bytes_ -= batch.byte_count();
+  const auto add = [&](otlp::Batch piece) {
+    held_bytes_ += piece.byte_count();
     outgoing_.push_back(std::move(piece));
+  };
+  const auto add_cut_by_bytes = [&](otlp::Batch piece) {
+    if (settings_.send_batch_max_bytes == 0) return add(std::move(piece));
+    otlp::SplitByBytes cut = otlp::split_by_bytes(std::move(piece), settings_.send_batch_max_bytes);
+    if (cut.too_large != 0) {
+      too_large_.add(cut.too_large);
+      KERNSPAN_LOG_LIMITED(
+          kWarn,
+          "{}: {} items are larger than send_batch_max_bytes ({}) each: they go on "
+          "in batches of their own, which a peer may refuse",
+          path_, cut.too_large, settings_.send_batch_max_bytes);
+    }
+    for (otlp::Batch& part : cut.batches) add(std::move(part));
+  };
+  const std::size_t max = settings_.send_batch_max_size;
+  if (max == 0) return add_cut_by_bytes(std::move(batch));
+  for (otlp::Batch& piece : otlp::split(std::move(batch), max)) add_cut_by_bytes(std::move(piece));
 }
 
 void BatchProcessor::offer_first(std::unique_lock<std::mutex>& lock) {
@@ -220,20 +260,26 @@ void BatchProcessor::offer_first(std::unique_lock<std::mutex>& lock) {
                                           state_ == State::kDraining ? 5 * kFirstRetry : kMaxRetry);
 }
 
+void BatchProcessor::forget(const otlp::Batch& batch) {
+  held_spans_ -= batch.item_count();
+  held_bytes_ -= batch.byte_count();
+  room_.notify_all();
+}
+
 void BatchProcessor::release_first() {
   const otlp::Batch& batch = outgoing_.front();
-  held_spans_ -= batch.span_count();
-  books_.release(batch.span_count());
-  books_.pass_on(batch.span_count());
+  forget(batch);
+  books_.release(batch.item_count());
+  books_.pass_on(batch.item_count());
   sent_batches_.add();
-  sent_spans_.add(batch.span_count());
+  sent_spans_.add(batch.item_count());
   sent_bytes_.add(batch.byte_count());
   outgoing_.pop_front();
 }
 
 void BatchProcessor::drop_first(Counter& reason, const std::string& message) {
-  const std::size_t spans = outgoing_.front().span_count();
-  held_spans_ -= spans;
+  const std::size_t spans = outgoing_.front().item_count();
+  forget(outgoing_.front());
   books_.release(spans);
   reason.add(spans);
   KERNSPAN_LOG_LIMITED(kError, "{}: dropped {} spans: {}", path_, spans, message);
@@ -241,7 +287,7 @@ void BatchProcessor::drop_first(Counter& reason, const std::string& message) {
 }
 
 ProcessorFactory batch_processor_factory() {
-  return {.type = "batch", .deprecated_names = {}, .create = create};
+  return {.type = "batch", .create = create};
 }
 
 }  // namespace kernspan

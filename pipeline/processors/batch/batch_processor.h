@@ -23,8 +23,7 @@ ProcessorFactory batch_processor_factory();
 // shutdown.
 class BatchProcessor final : public Processor {
  public:
-  BatchProcessor(const ComponentContext& context, const BatchSettings& settings,
-                 TracesConsumer& next);
+  BatchProcessor(const ComponentContext& context, const BatchSettings& settings, Consumer& next);
   ~BatchProcessor() override;
 
   Status start() override;
@@ -40,6 +39,8 @@ class BatchProcessor final : public Processor {
   void run();
   bool wait_for_work(std::unique_lock<std::mutex>& lock);
   void move_due_to_outgoing();
+  void cut_to_outgoing(otlp::Batch batch);
+  void forget(const otlp::Batch& batch);
   void offer_first(std::unique_lock<std::mutex>& lock);
   void drop_first(Counter& reason, const std::string& message);
   void release_first();
@@ -48,7 +49,8 @@ class BatchProcessor final : public Processor {
   const std::string path_;
   const BatchSettings settings_;
   const std::size_t max_held_spans_;
-  TracesConsumer& next_;
+  const std::size_t max_held_bytes_;
+  Consumer& next_;
   const Clock& clock_;
 
   StageBooks& books_;
@@ -60,12 +62,15 @@ class BatchProcessor final : public Processor {
   Counter& sent_spans_;
   Counter& sent_bytes_;
   Counter& offers_refused_;
+  Counter& too_large_;
 
   std::mutex mutex_;  // guards everything below; never held while the next consumer is called
-  std::condition_variable work_;
+  std::condition_variable work_;  // the thread's
+  std::condition_variable room_;  // callers', which wait for less to be held
   BatchPlan plan_;
   std::deque<otlp::Batch> outgoing_;  // cut to size, oldest first; the thread offers the first
   std::size_t held_spans_ = 0;        // in plan_ and outgoing_
+  std::size_t held_bytes_ = 0;        // likewise
   std::chrono::nanoseconds retry_at_{0};
   std::chrono::nanoseconds retry_interval_;
   State state_ = State::kIdle;

@@ -52,7 +52,7 @@ class Fuzz {
     tell();
     flush();
     tracer_.finish(story_.now_ns, encoder_);
-    spans_ += encoder_.take().span_count();
+    spans_ += encoder_.take().item_count();
     const TracerCounters& counters = tracer_.counters();
     check(counters.connections.exchanges_opened == counters.connections.exchanges_ended);
     check(counters.spans == counters.connections.exchanges_opened);
@@ -82,7 +82,7 @@ class Fuzz {
   }
   void flush() {
     tracer_.flush(story_.now_ns, 0, encoder_);
-    spans_ += encoder_.take().span_count();
+    spans_ += encoder_.take().item_count();
   }
   void frame(FrameType type, unsigned flags, std::uint32_t id, std::string_view payload) {
     items_ += http2::item(KS_HTTP2_FRAME,

@@ -235,8 +235,11 @@ class Walker {
           read(transfer);
           break;
         case KS_HTTP2_NEED_COPY:
-          ks_http2_has_copied(&walk_, d, window_.data(),
-                              copy(transfer, walk_.copy_to, walk_.position, walk_.copy_bytes));
+          ks_http2_has_copied(
+              &walk_, d, window_.data(),
+              ks_http2_copy_input(&walk_, window_.data())
+                  ? walk_.copy_bytes
+                  : copy(transfer, walk_.copy_to, walk_.position, walk_.copy_bytes));
           break;
         case KS_HTTP2_NEED_ROOM:
           require(walk_.item_bytes != 0);

@@ -30,6 +30,8 @@ class ComponentStage {
     return {.id = id_,
             .path = "test::" + id_,
             .pipeline = "traces",
+            .signals = signals,
+            .extensions = extensions,
             .metrics = metrics,
             .ledger = ledger,
             .books = books,
@@ -54,6 +56,8 @@ class ComponentStage {
   Ledger ledger;
   StageBooks& books = ledger.add_stage("test");
   ConfigWarnings warnings;
+  otlp::Signals signals = kTracesOnly;
+  Extensions extensions;
 
  private:
   const std::string id_;
@@ -62,7 +66,7 @@ class ComponentStage {
 };
 
 // Answers with the errors it was given, in order, and takes everything after these. Any thread.
-class RememberingConsumer final : public TracesConsumer {
+class RememberingConsumer final : public Consumer {
  public:
   Status consume(otlp::Batch batch) override {
     const std::scoped_lock lock(mutex_);
@@ -74,8 +78,8 @@ class RememberingConsumer final : public TracesConsumer {
       return std::unexpected(error);
     }
     if (refuse_all_) return retryable("not now");
-    spans_ += batch.span_count();
-    sizes_.push_back(batch.span_count());
+    spans_ += batch.item_count();
+    sizes_.push_back(batch.item_count());
     for (const std::string_view slice : batch.slices()) bytes_ += slice;
     return {};
   }

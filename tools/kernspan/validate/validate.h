@@ -6,9 +6,9 @@
 
 namespace kernspan::tools {
 
-// kernspan validate CONFIG...: loads and merges the files, builds every component and the graph as
-// a daemon would, and starts nothing. Exit code 0: a daemon with these components would start from
-// it.
+// kernspan validate CONFIG... [--strict] [--skip-unbuilt] [--print]: loads and merges the sources,
+// builds every component and the graph as a daemon would, and starts nothing. Exit code 0: a daemon
+// with these components would start from it; 1: it would not.
 std::function<int()> declare_validate(CLI::App& app);
 
 }  // namespace kernspan::tools

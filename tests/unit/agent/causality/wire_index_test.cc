@@ -60,6 +60,53 @@ TEST_F(WireIndexTest, TheLaterOfTwoEqualEndsStays) {
   EXPECT_EQ(index_.meet(*end(Role::kClient, 40'000, 7)), recent);
 }
 
+TEST_F(WireIndexTest, SequenceNumbersMayWrapAround) {
+  std::vector<ExchangePtr> clients;
+  for (std::uint32_t i = 0; i < 200; ++i) {
+    clients.push_back(end(Role::kClient, 40'000, 0xffffff00 + 45 * i));
+    index_.meet(*clients.back());
+  }
+  for (std::size_t i = 0; i < clients.size(); i += 2) index_.withdraw(*clients[i]);
+  for (std::size_t i = 1; i < clients.size(); i += 2) {
+    EXPECT_EQ(index_.meet(*end(Role::kServer, 40'000, clients[i]->request_seq)), clients[i]);
+  }
+  EXPECT_EQ(index_.waiting(), 0U);
+}
+
+// Two connections of one client port, to two servers.
+TEST_F(WireIndexTest, SequenceNumbersMayLieFarApart) {
+  std::vector<ExchangePtr> clients;
+  for (std::uint32_t i = 0; i < 300; ++i) {
+    clients.push_back(end(Role::kClient, 40'000, i * 0x60000000 + 45 * i));
+    index_.meet(*clients.back());
+  }
+  for (const ExchangePtr& client : clients) {
+    EXPECT_EQ(index_.meet(*end(Role::kServer, 40'000, client->request_seq)), client);
+  }
+  EXPECT_EQ(index_.waiting(), 0U);
+}
+
+TEST_F(WireIndexTest, AnEndThatWaitsLongDoesNotKeepTheOthers) {
+  const ExchangePtr stream = end(Role::kServer, 40'000, 1);
+  index_.meet(*stream);
+  for (std::uint32_t i = 0; i < 10'000; ++i) {
+    const ExchangePtr call = end(Role::kServer, 40'000, 100 + 45 * i);
+    index_.meet(*call);
+    index_.withdraw(*call);
+  }
+  EXPECT_EQ(index_.waiting(), 1U);
+  EXPECT_EQ(index_.meet(*end(Role::kClient, 40'000, 1)), stream);
+}
+
+TEST_F(WireIndexTest, ClientsOfWhichNothingWaitsAreForgotten) {
+  for (int i = 0; i < 60'000; ++i) {
+    const ExchangePtr call = end(Role::kServer, static_cast<std::uint16_t>(i), 1);
+    index_.meet(*call);
+    index_.withdraw(*call);
+  }
+  EXPECT_LE(index_.clients(), 2048U);
+}
+
 // Against a plain map, through growth and every kind of removal.
 TEST_F(WireIndexTest, AgreesWithAMapOverManyRequests) {
   std::mt19937 random(1);

@@ -3,6 +3,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <array>
+#include <functional>
 #include <thread>
 #include <vector>
 
@@ -49,6 +52,27 @@ TEST(Metrics, IsWrittenAsPrometheusText) {
                         " 12"));
   EXPECT_THAT(text, HasSubstr("# TYPE otelcol_exporter_queue_size gauge\n"
                               "otelcol_exporter_queue_size{exporter=\"a\\\"\\n\\\\\"} 2.5"));
+}
+
+TEST(Metrics, HistogramsCountUpToTheirBounds) {
+  Metrics metrics;
+  constexpr std::array<double, 2> kBounds = {10, 25};
+  Histogram& sizes = metrics.histogram("batch_size", "Spans.", kBounds, {{"processor", "batch"}});
+  for (const double size : {1.0, 10.0, 11.0, 26.0}) sizes.observe(size);
+  EXPECT_EQ(metrics.value("batch_size", {{"processor", "batch"}}), 4);
+  EXPECT_EQ(&sizes, &metrics.histogram("batch_size", "", kBounds, {{"processor", "batch"}}));
+  const std::string text = metrics.text(CounterNames::kTotalSuffix);
+  EXPECT_THAT(text, HasSubstr("# TYPE batch_size histogram\n"
+                              "batch_size_count{processor=\"batch\"} 4\n"
+                              "batch_size_sum{processor=\"batch\"} 48\n"
+                              "batch_size_bucket{processor=\"batch\",le=\"10\"} 2\n"
+                              "batch_size_bucket{processor=\"batch\",le=\"25\"} 3\n"
+                              "batch_size_bucket{processor=\"batch\",le=\"+Inf\"} 4\n"));
+}
+
+TEST(Metrics, TheCollectorsBoundsAscend) {
+  EXPECT_TRUE(std::ranges::is_sorted(item_count_bounds(), std::less_equal<>{}));
+  EXPECT_TRUE(std::ranges::is_sorted(byte_count_bounds(), std::less_equal<>{}));
 }
 
 TEST(Metrics, AddsTheSuffixToCountersOnRequest) {

@@ -8,7 +8,7 @@ namespace {
 TEST(Registry, FindsATypeByItsNames) {
   Registry registry;
   registry.exporters.push_back({.type = "otlp_grpc", .deprecated_names = {"otlp"}, .create = {}});
-  registry.exporters.push_back({.type = "debug", .deprecated_names = {}, .create = {}});
+  registry.exporters.push_back({.type = "debug", .create = {}});
   ASSERT_NE(find_factory(registry.exporters, "otlp_grpc"), nullptr);
   EXPECT_EQ(find_factory(registry.exporters, "otlp"), &registry.exporters[0]);
   EXPECT_EQ(find_factory(registry.exporters, "debug"), &registry.exporters[1]);
@@ -18,9 +18,9 @@ TEST(Registry, FindsATypeByItsNames) {
 
 TEST(Registry, AddsTheRowsOfAnotherOnce) {
   Registry one;
-  one.receivers.push_back({.type = "otlp", .deprecated_names = {}, .create = {}});
+  one.receivers.push_back({.type = "otlp", .create = {}});
   Registry two = one;
-  two.receivers.push_back({.type = "ebpf", .deprecated_names = {}, .create = {}});
+  two.receivers.push_back({.type = "ebpf", .create = {}});
   one.add(two);
   ASSERT_EQ(one.receivers.size(), 2u);
   EXPECT_EQ(one.receivers[1].type, "ebpf");

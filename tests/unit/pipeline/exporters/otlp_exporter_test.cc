@@ -5,10 +5,16 @@
 #include <grpcpp/support/status.h>
 #include <gtest/gtest.h>
 
+#include <atomic>
+#include <chrono>
 #include <cstdlib>
 #include <filesystem>
+#include <fstream>
 #include <random>
 #include <string>
+#include <thread>
+#include <utility>
+#include <vector>
 
 #include "pipeline/exporters/otlp/grpc_transport.h"
 #include "pipeline/exporters/otlp/otlp_settings.h"
@@ -78,13 +84,29 @@ TEST(OtlpExporter, APipelineThatRefusesForGoodEndsTheBatch) {
   EXPECT_EQ(receiver.spans("refused"), 7);
 }
 
-TEST(OtlpExporter, AMessageThatIsTooLargeIsNotSentAgain) {
+// The receiver refuses the request as a whole, gRPC's way: it goes out in halves, and all arrives.
+TEST(OtlpExporter, AMessageThatIsTooLargeIsSplit) {
+  for (const char* compression : {"gzip", "none"}) {
+    ReceivingPeer receiver(GrpcServerSettings{.max_recv_msg_size_bytes = 1024});
+    SendingPeer exporter(
+        plaintext(receiver.endpoint(), std::string("compression: ") + compression));
+    EXPECT_TRUE(exporter.send(reference_bytes(300)));
+    ASSERT_TRUE(receiver.consumer.wait_for_spans(300)) << compression;
+    exporter.stop();
+    EXPECT_EQ(exporter.stage.books.balance().passed_on, 300U);
+    EXPECT_TRUE(exporter.stage.books.balance().balances());
+    EXPECT_EQ(receiver.consumer.spans(), 300U);
+  }
+}
+
+TEST(OtlpExporter, MaxRequestBytesSplitsBeforeSending) {
   ReceivingPeer receiver(GrpcServerSettings{.max_recv_msg_size_bytes = 1024});
-  SendingPeer exporter(plaintext(receiver.endpoint(), "compression: none"));
-  EXPECT_TRUE(exporter.send(reference_bytes(1000)));
+  SendingPeer exporter(
+      plaintext(receiver.endpoint(), "max_request_bytes: 1000\ncompression: none"));
+  EXPECT_TRUE(exporter.send(reference_bytes(300)));
+  ASSERT_TRUE(receiver.consumer.wait_for_spans(300));
   exporter.stop();
-  EXPECT_EQ(exporter.dropped("permanent_error"), 1000U);
-  EXPECT_EQ(receiver.wait_for_refused_requests("no_message"), 1);
+  EXPECT_EQ(receiver.refused_requests("no_message"), 0);
 }
 
 // A small message that grows large by decompression is refused like a large one.
@@ -95,7 +117,7 @@ TEST(OtlpExporter, TheSizeLimitHoldsForDecompressedMessages) {
   request.mutable_resource_spans(0)->set_schema_url(std::string(8 << 20, 'x'));
   EXPECT_TRUE(exporter.send(request.SerializeAsString()));
   exporter.stop();
-  EXPECT_EQ(exporter.dropped("permanent_error"), 1U);
+  EXPECT_EQ(exporter.dropped("too_large"), 1U);
   EXPECT_EQ(receiver.wait_for_refused_requests("too_large"), 1);
   EXPECT_EQ(receiver.spans("accepted"), 0);
 }
@@ -183,6 +205,75 @@ TEST_F(TlsTest, BothSidesShowTheirCertificates) {
   EXPECT_TRUE(receiver.consumer.wait_for_spans(3));
 }
 
+TEST_F(TlsTest, CertificatesMayStandInTheSettings) {
+  ReceivingPeer receiver(server());
+  const auto text = [&](const char* name) {
+    std::string escaped;
+    std::ifstream in(file(name));
+    for (std::string line; std::getline(in, line);) escaped += line + "\\n";
+    return '"' + escaped + '"';
+  };
+  SendingPeer exporter(fmt::format(
+      "endpoint: {}\ntls: {{ca_pem: {}, cert_pem: {}, key_pem: {}, server_name_override: "
+      "collector}}\n{}\n",
+      receiver.endpoint(), text("server.pem"), text("client.pem"), text("client.key"), kFastRetry));
+  EXPECT_TRUE(exporter.send(reference_bytes(3)));
+  EXPECT_TRUE(receiver.consumer.wait_for_spans(3));
+}
+
+TEST_F(TlsTest, InsecureSkipVerifyTakesAnyServer) {
+  GrpcServerSettings settings = server();
+  settings.tls.client_ca_file.clear();
+  ReceivingPeer receiver(settings);
+  SendingPeer refusing(fmt::format("endpoint: {}\n{}\n", receiver.endpoint(), kFastRetry));
+  EXPECT_TRUE(refusing.send(reference_bytes(3)));
+  refusing.stop(std::chrono::milliseconds{300});
+  EXPECT_EQ(refusing.dropped("shutdown"), 3U) << "the system's authorities do not know it";
+  SendingPeer exporter(fmt::format("endpoint: {}\ntls: {{insecure_skip_verify: true}}\n{}\n",
+                                   receiver.endpoint(), kFastRetry));
+  EXPECT_TRUE(exporter.send(reference_bytes(5)));
+  EXPECT_TRUE(receiver.consumer.wait_for_spans(5));
+}
+
+// The client starts with a certificate that the server does not take, and gets the right one while
+// it runs.
+TEST_F(TlsTest, FilesThatChangeAreReadAgain) {
+  ReceivingPeer receiver(server());
+  const auto put = [&](const char* from, const char* to) {
+    std::filesystem::copy_file(file(from), file(to),
+                               std::filesystem::copy_options::overwrite_existing);
+  };
+  put("server.pem", "current.pem");
+  put("server.key", "current.key");
+  SendingPeer exporter(
+      client(receiver.endpoint(), fmt::format(", cert_file: {}, key_file: {}, reload_interval: 1ms",
+                                              file("current.pem"), file("current.key"))));
+  EXPECT_TRUE(exporter.send(reference_bytes(3)));
+  const auto tries = [&] {
+    return exporter.stage.metric("kernspan_exporter_retries", {{"exporter", "otlp"}});
+  };
+  const auto deadline = std::chrono::steady_clock::now() + kPatience;
+  while (tries() < 2 && std::chrono::steady_clock::now() < deadline) std::this_thread::yield();
+  EXPECT_EQ(receiver.consumer.spans(), 0U);
+  put("client.pem", "current.pem");  // for a moment without its key
+  put("client.key", "current.key");
+  ASSERT_TRUE(receiver.consumer.wait_for_spans(3));
+  exporter.stop();
+  EXPECT_EQ(exporter.stage.books.balance().passed_on, 3U);
+}
+
+TEST_F(TlsTest, ACertificateAndAKeyThatDoNotBelongTogetherAreAnErrorAtTheStart) {
+  ComponentStage stage("otlp");
+  auto exporter = otlp_exporter_factory().create(
+      ComponentStage::yaml(fmt::format("endpoint: a:1\ntls: {{cert_file: {}, key_file: {}}}",
+                                       file("client.pem"), file("server.key"))),
+      stage.context());
+  ASSERT_TRUE(exporter);
+  const Status started = (*exporter)->start();
+  ASSERT_FALSE(started);
+  EXPECT_THAT(started.error().message, HasSubstr("server.key is not the private key"));
+}
+
 TEST_F(TlsTest, AClientWithoutACertificateGetsNothingThrough) {
   ReceivingPeer receiver(server());
   SendingPeer exporter(client(receiver.endpoint(), ""));
@@ -205,7 +296,7 @@ TEST(OtlpExporterStart, NamesTheFileItCannotRead) {
 
 // The collector's table, section "retryable gRPC" of its OTLP exporter.
 TEST(GrpcStatus, TheCollectorsTable) {
-  using enum GrpcVerdict;
+  using enum SendOutcome::Kind;
   EXPECT_EQ(judge_grpc_status(grpc::OK, false), kSent);
   for (const auto code : {grpc::CANCELLED, grpc::DEADLINE_EXCEEDED, grpc::ABORTED,
                           grpc::OUT_OF_RANGE, grpc::UNAVAILABLE, grpc::DATA_LOSS}) {
@@ -220,10 +311,93 @@ TEST(GrpcStatus, TheCollectorsTable) {
   EXPECT_EQ(judge_grpc_status(grpc::RESOURCE_EXHAUSTED, true), kRetryable);
 }
 
+TEST(GrpcStatus, TellsARequestThatIsTooLargeFromAResponse) {
+  using enum SendOutcome::Kind;
+  const auto judge = [](const char* message) {
+    return judge_grpc_status(grpc::RESOURCE_EXHAUSTED, false, message, 5000);
+  };
+  EXPECT_EQ(judge("Received message larger than max (5000 vs. 4096)"), kTooLarge);
+  EXPECT_EQ(judge("grpc: received message larger than max (5000 vs. 4096)"), kTooLarge);
+  EXPECT_EQ(judge("grpc: received message after decompression larger than max 4096"), kTooLarge);
+  EXPECT_EQ(judge("gRPC message exceeds maximum size 4096: 5000"), kTooLarge);
+  EXPECT_EQ(judge("Received message larger than max (5001 vs. 4096)"), kPermanent)
+      << "larger than the request: it is the response";
+  EXPECT_EQ(judge("quota exceeded"), kPermanent);
+}
+
+// Takes the place of a token: the header that the receiver's peer should see.
+class FakeAuthenticator final : public Extension, public ClientAuthenticator {
+ public:
+  Status start() override { return {}; }
+  void stop(std::chrono::steady_clock::time_point) override {}
+  Result<std::vector<Header>> request_headers() const override {
+    if (broken_tries > 0) {
+      --broken_tries;
+      return std::vector<Header>{{"authorization", "Bearer a\nb"}};
+    }
+    return std::vector<Header>{{"authorization", "Bearer abc"}};
+  }
+  bool requires_tls() const override { return must_be_private; }
+
+  mutable std::atomic<int> broken_tries = 0;
+  bool must_be_private = false;
+};
+
+TEST(OtlpExporterAuth, AsksForHeadersBeforeEachRequest) {
+  ReceivingPeer receiver;
+  FakeAuthenticator token;
+  token.broken_tries = 2;
+  ComponentStage stage("otlp");
+  stage.extensions.add("token", token);
+  auto exporter = otlp_exporter_factory().create(
+      ComponentStage::yaml(plaintext(receiver.endpoint()) + "auth: {authenticator: token}"),
+      stage.context());
+  ASSERT_TRUE(exporter) << exporter.error().message;
+  ASSERT_TRUE((*exporter)->start());
+  EXPECT_TRUE((*exporter)->consume(*otlp::Batch::from_wire(reference_bytes(3))));
+  EXPECT_TRUE(receiver.consumer.wait_for_spans(3));
+  (*exporter)->stop(std::chrono::steady_clock::now() + kPatience);
+  EXPECT_EQ(stage.metric("kernspan_exporter_retries", {{"exporter", "otlp"}}), 2);
+}
+
+TEST(OtlpExporterAuth, RefusesASecretInTheClearAndAnUnknownAuthenticator) {
+  FakeAuthenticator token;
+  token.must_be_private = true;
+  ComponentStage stage("otlp");
+  stage.extensions.add("token", token);
+  const auto error = [&](const std::string& yaml) {
+    auto made = otlp_exporter_factory().create(ComponentStage::yaml(yaml), stage.context());
+    return made ? "" : made.error().message;
+  };
+  EXPECT_EQ(error("endpoint: a:1\nauth: {authenticator: token}"), "");
+  EXPECT_THAT(error("endpoint: http://a:1\nauth: {authenticator: token}"),
+              HasSubstr("in the clear"));
+  EXPECT_THAT(error("endpoint: a:1\nauth: {authenticator: other}"),
+              HasSubstr("failed to resolve authenticator \"other\""));
+}
+
+TEST(OtlpExporter, RequestsGoRoundAllAddresses) {
+  ReceivingPeer first;
+  ReceivingPeer second;
+  SendingPeer exporter(plaintext(fmt::format("'ipv4:{},{}'", first.endpoint(), second.endpoint())));
+  std::size_t sent = 0;
+  const auto deadline = std::chrono::steady_clock::now() + kPatience;
+  while ((first.consumer.spans() == 0 || second.consumer.spans() == 0) &&
+         std::chrono::steady_clock::now() < deadline) {
+    EXPECT_TRUE(exporter.send(reference_bytes(1)));
+    ++sent;
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  }
+  exporter.stop();
+  EXPECT_GT(first.consumer.spans(), 0U);
+  EXPECT_GT(second.consumer.spans(), 0U);
+  EXPECT_EQ(first.consumer.spans() + second.consumer.spans(), sent);
+}
+
 Result<OtlpExporterSettings> read(const std::string& yaml) {
   ConfigWarnings warnings;
   const ConfigNode node = ComponentStage::yaml(yaml);
-  return read_otlp_exporter_settings(node, "exporters::otlp", warnings);
+  return read_otlp_exporter_settings(node, "exporters::otlp", Extensions(), warnings);
 }
 
 TEST(OtlpExporterSettings, ReadsEndpointsAndHeaders) {
@@ -236,7 +410,45 @@ TEST(OtlpExporterSettings, ReadsEndpointsAndHeaders) {
   EXPECT_FALSE(read("endpoint: https://gateway:4317")->tls.insecure);
 }
 
+TEST(OtlpExporterSettings, ReadsEveryKey) {
+  const auto settings = read(R"(
+endpoint: dns:///gateway:4317
+tls: {min_version: "1.2", max_version: "1.3", insecure_skip_verify: true, reload_interval: 1m}
+headers: {X-Team: shop}
+balancer_name: pick_first
+wait_for_ready: true
+keepalive: {time: 30s, timeout: 5s, permit_without_stream: true}
+read_buffer_size: 1024
+write_buffer_size: 524288
+)");
+  ASSERT_TRUE(settings) << settings.error().message;
+  EXPECT_EQ(settings->endpoint, "dns:///gateway:4317");
+  EXPECT_TRUE(settings->tls.insecure_skip_verify);
+  EXPECT_EQ(settings->tls.reload_interval, std::chrono::minutes(1));
+  EXPECT_EQ(settings->headers.count("x-team"), 1U) << "gRPC's names are in lower case";
+  EXPECT_EQ(settings->balancer, Balancer::kPickFirst);
+  EXPECT_TRUE(settings->wait_for_ready);
+  EXPECT_EQ(settings->keepalive.time, std::chrono::seconds(30));
+  EXPECT_TRUE(read("endpoint: unix:///run/collector.sock"));
+}
+
+// As upstream: with a certificate authority `insecure` has no effect.
+TEST(OtlpExporterSettings, ACertificateAuthorityMeansTls) {
+  EXPECT_TRUE(read("endpoint: a:1\ntls: {insecure: true}")->tls.plaintext());
+  EXPECT_FALSE(read("endpoint: a:1\ntls: {insecure: true, ca_file: ca.pem}")->tls.plaintext());
+}
+
 TEST(OtlpExporterSettings, SaysWhatIsWrong) {
+  EXPECT_THAT(read("endpoint: a:1\ncompression: zstd").error().message,
+              HasSubstr("gRPC here can only do gzip and none"));
+  EXPECT_THAT(read("endpoint: a:1\nheaders: {a: \"b\\nc\"}").error().message,
+              HasSubstr("characters that a header cannot have"));
+  EXPECT_THAT(read("endpoint: a:1\ntls: {ca_file: a, ca_pem: b}").error().message,
+              HasSubstr("either ca_file or ca_pem, not both"));
+  EXPECT_THAT(read("endpoint: a:1\ntls: {max_version: '1.1'}").error().message,
+              HasSubstr("lower than min_version"));
+  EXPECT_THAT(read("endpoint: a:1\ntls: {cipher_suites: [x]}").error().message,
+              HasSubstr("cipher_suites: is not supported"));
   EXPECT_THAT(read("{}").error().message, HasSubstr("endpoint: is required and missing"));
   EXPECT_THAT(read("endpoint: gateway").error().message, HasSubstr("is not host:port"));
   EXPECT_THAT(read("endpoint: 'a:1'\ncompression: lzma").error().message,

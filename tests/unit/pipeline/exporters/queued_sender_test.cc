@@ -10,90 +10,14 @@
 #include <vector>
 
 #include "tests/unit/pipeline/component_stage.h"
+#include "tests/unit/pipeline/exporters/fake_peer.h"
+#include "tests/unit/pipeline/otlp/reference_request.h"
 
 namespace kernspan {
 namespace {
 
 using namespace std::chrono_literals;
 using ::testing::HasSubstr;
-
-SendOutcome failure(SendOutcome::Kind kind) {
-  return {.kind = kind, .message = "no luck"};
-}
-
-// A peer in the test's hands: attempts wait until the test answers them, unless it answers by
-// itself.
-class FakePeer final : public Transport {
- public:
-  Status start() override { return {}; }
-
-  void send(const otlp::Batch& batch, std::chrono::nanoseconds, Done done) override {
-    std::unique_lock lock(mutex_);
-    sent_.push_back(batch.span_count());
-    if (!automatic_.empty()) {
-      const SendOutcome outcome = automatic_.front();
-      if (automatic_.size() > 1) automatic_.pop_front();
-      lock.unlock();
-      changed_.notify_all();
-      done(outcome);
-      return;
-    }
-    waiting_.push_back(std::move(done));
-    changed_.notify_all();
-  }
-
-  void cancel_all() override {
-    cancelled_ = true;
-    while (answer_if_waiting(failure(SendOutcome::Kind::kRetryable))) continue;
-  }
-
-  void stop() override {}
-
-  // The outcomes of the attempts to come, in order; the last one stays.
-  void answer_by_itself(std::deque<SendOutcome> outcomes) {
-    const std::scoped_lock lock(mutex_);
-    automatic_ = std::move(outcomes);
-  }
-
-  void answer(const SendOutcome& outcome) {
-    {
-      std::unique_lock lock(mutex_);
-      ASSERT_TRUE(changed_.wait_for(lock, kPatience, [&] { return !waiting_.empty(); }));
-    }
-    ASSERT_TRUE(answer_if_waiting(outcome));
-  }
-
-  bool wait_for_attempts(std::size_t count) {
-    std::unique_lock lock(mutex_);
-    return changed_.wait_for(lock, kPatience, [&] { return sent_.size() >= count; });
-  }
-
-  std::vector<std::size_t> sent() {
-    const std::scoped_lock lock(mutex_);
-    return sent_;
-  }
-  bool cancelled() const { return cancelled_; }
-
- private:
-  bool answer_if_waiting(const SendOutcome& outcome) {
-    Done done;
-    {
-      const std::scoped_lock lock(mutex_);
-      if (waiting_.empty()) return false;
-      done = std::move(waiting_.front());
-      waiting_.pop_front();
-    }
-    done(outcome);
-    return true;
-  }
-
-  std::mutex mutex_;
-  std::condition_variable changed_;
-  std::deque<SendOutcome> automatic_;
-  std::deque<Done> waiting_;
-  std::vector<std::size_t> sent_;
-  std::atomic<bool> cancelled_ = false;
-};
 
 class QueuedSenderTest : public ::testing::Test {
  protected:
@@ -291,6 +215,86 @@ TEST_F(QueuedSenderTest, ACallerThatWaitsIsReleasedByStop) {
   ASSERT_FALSE(result);
   EXPECT_EQ(result.error().kind, ErrorKind::kRetryable);
   balance();
+}
+
+// Requests of at most two spans.
+QueueSettings pairs() {
+  return {.wait_for_result = false,
+          .batch = {.enabled = true, .flush_timeout = 1ms, .min_size = 0, .max_size = 2}};
+}
+
+otlp::Batch real_batch(std::size_t spans) {
+  return *otlp::Batch::from_wire(otlp::reference_bytes(spans));
+}
+
+TEST_F(QueuedSenderTest, OnlyTheRestOfABatchIsTriedAgain) {
+  start({.queue = pairs()});
+  peer_->answer_by_itself({SendOutcome{}, failure(SendOutcome::Kind::kRetryable), SendOutcome{}});
+  EXPECT_TRUE(sender_->consume(real_batch(5)));
+  ASSERT_TRUE(peer_->wait_for_attempts(4));
+  stop();
+  EXPECT_THAT(peer_->sent(), ::testing::ElementsAre(2U, 2U, 2U, 1U));
+  EXPECT_EQ(balance().passed_on, 5U);
+  EXPECT_EQ(metric("otelcol_exporter_queue_size"), 0);
+}
+
+TEST_F(QueuedSenderTest, ACallerWhoseBatchIsHalfGoneHearsSuccessAndTheRestIsBooked) {
+  QueueSettings queue = pairs();
+  queue.wait_for_result = true;
+  start({.queue = queue});
+  peer_->answer_by_itself({SendOutcome{}, failure(SendOutcome::Kind::kPermanent)});
+  EXPECT_TRUE(sender_->consume(real_batch(5)));
+  stop();
+  const StageBalance books = balance();
+  EXPECT_EQ(books.taken, 5U);
+  EXPECT_EQ(books.passed_on, 2U);
+  EXPECT_EQ(books.refused, 0U);
+  EXPECT_EQ(dropped("permanent_error"), 3U);
+}
+
+TEST_F(QueuedSenderTest, AnItemTooLargeForThePeerIsACountedDrop) {
+  start({});
+  const auto too_large = failure(SendOutcome::Kind::kTooLarge);
+  peer_->answer_by_itself({too_large, SendOutcome{}, too_large, too_large, SendOutcome{}});
+  EXPECT_TRUE(sender_->consume(real_batch(5)));
+  stop();
+  EXPECT_THAT(peer_->sent(), ::testing::ElementsAre(5U, 3U, 2U, 1U, 1U));
+  EXPECT_EQ(balance().passed_on, 4U);
+  EXPECT_EQ(dropped("too_large"), 1U);
+  EXPECT_EQ(metric("otelcol_exporter_send_failed_spans"), 1);
+}
+
+TEST_F(QueuedSenderTest, ABatchOfWhichNothingIsSmallEnoughIsAPermanentErrorForItsCaller) {
+  start({.queue = {.enabled = false}});
+  peer_->answer_by_itself({failure(SendOutcome::Kind::kTooLarge)});
+  const Status sent = sender_->consume(real_batch(2));
+  ASSERT_FALSE(sent);
+  EXPECT_EQ(sent.error().kind, ErrorKind::kPermanent);
+  stop();
+  EXPECT_EQ(balance().refused, 2U);
+}
+
+TEST_F(QueuedSenderTest, BatchesInTheQueueAndMeasuresThem) {
+  start({.queue = {.batch = {.enabled = true, .flush_timeout = 1h, .min_size = 10}}});
+  peer_->answer_by_itself({SendOutcome{}});
+  for (int i = 0; i < 5; ++i) EXPECT_TRUE(send(4));
+  ASSERT_TRUE(peer_->wait_for_attempts(1));
+  stop();
+  EXPECT_THAT(peer_->sent(), ::testing::ElementsAre(12U, 8U));
+  EXPECT_EQ(balance().passed_on, 20U);
+  EXPECT_EQ(metric("otelcol_exporter_enqueue_size"), 5);
+  EXPECT_EQ(metric("otelcol_exporter_queue_batch_send_size"), 2);
+}
+
+TEST_F(QueuedSenderTest, CountsMetricsUnderTheirOwnNames) {
+  stage_.signals = kTracesAndMetrics;
+  start({});
+  peer_->answer_by_itself({SendOutcome{}});
+  EXPECT_TRUE(
+      sender_->consume(otlp::Batch::from_encoder(std::string("x"), 6, otlp::Signal::kMetrics)));
+  stop();
+  EXPECT_EQ(metric("otelcol_exporter_sent_metric_points"), 6);
+  EXPECT_EQ(metric("otelcol_exporter_sent_spans"), 0);
 }
 
 TEST_F(QueuedSenderTest, ManyCallersLoseNothing) {

@@ -62,11 +62,37 @@ TEST(SenderSettings, RefusesWhatCannotWork) {
               HasSubstr("test.yaml:1:38: "));
   EXPECT_THAT(read("retry_on_failure: {max_elapsed_time: 10s}").error().message,
               HasSubstr("shorter than max_interval"));
-  EXPECT_THAT(read("sending_queue: {storage: file_storage}").error().message,
-              HasSubstr("not supported yet"));
+  EXPECT_THAT(read("sending_queue: {storage: disk, wait_for_result: true}").error().message,
+              HasSubstr("wait_for_result: cannot be used with storage"));
   EXPECT_THAT(read("sending_queue: {num_consumers: 0}").error().message,
               HasSubstr("num_consumers"));
   EXPECT_THAT(read("sending_queue: {queue: 1}").error().message, HasSubstr("unknown key"));
+}
+
+TEST(SenderSettings, ReadsTheBatch) {
+  EXPECT_FALSE(read("{}")->queue.batch.enabled);
+  EXPECT_EQ(read("{}")->max_request_bytes, 4U << 20);
+  const auto settings = read(
+      "max_request_bytes: 1MiB\n"
+      "sending_queue: {sizer: bytes, queue_size: 1000000, batch: {min_size: 5, max_size: 10}}");
+  ASSERT_TRUE(settings) << settings.error().message;
+  EXPECT_EQ(settings->max_request_bytes, 1U << 20);
+  EXPECT_TRUE(settings->queue.batch.enabled);
+  EXPECT_EQ(settings->queue.batch.flush_timeout, 200ms);
+  EXPECT_EQ(settings->queue.batch.sizer, QueueSizer::kBytes) << "the queue's, unless it is set";
+  EXPECT_EQ(settings->queue.batch.min_size, 5U);
+  EXPECT_EQ(settings->queue.batch.max_size, 10U);
+}
+
+TEST(SenderSettings, RefusesABatchThatCannotWork) {
+  EXPECT_THAT(read("sending_queue: {batch: {min_size: 5, max_size: 4}}").error().message,
+              HasSubstr("greater than or equal to min_size"));
+  EXPECT_THAT(read("sending_queue: {sizer: items, batch: {min_size: 5000}}").error().message,
+              HasSubstr("less than or equal to queue_size"));
+  EXPECT_THAT(read("sending_queue: {batch: {sizer: requests}}").error().message,
+              HasSubstr("batch::sizer"));
+  EXPECT_THAT(read("sending_queue: {batch: {flush_timeout: 0s}}").error().message,
+              HasSubstr("flush_timeout"));
 }
 
 TEST(SenderSettings, BoundsOfRetriesThatAreOffDoNotMatter) {

@@ -25,6 +25,8 @@ class HealthCheckTest : public ::testing::Test {
     const ComponentContext context{.id = "health_check",
                                    .path = "extensions::health_check",
                                    .pipeline = "",
+                                   .signals = {},
+                                   .extensions = extensions_,
                                    .metrics = metrics_,
                                    .ledger = ledger_,
                                    .books = books_,
@@ -49,6 +51,7 @@ class HealthCheckTest : public ::testing::Test {
   }
 
   FakeClock clock_;
+  Extensions extensions_;
   Metrics metrics_;
   Ledger ledger_;
   StageBooks books_{"", ""};

@@ -27,7 +27,7 @@ TEST(BatchFromWire, CountsSpansOverResourcesAndScopes) {
 
   const auto batch = Batch::from_wire(bytes);
   ASSERT_TRUE(batch) << batch.error().message;
-  EXPECT_EQ(batch->span_count(), 10U);
+  EXPECT_EQ(batch->item_count(), 10U);
   EXPECT_EQ(batch->byte_count(), bytes.size());
   EXPECT_EQ(joined(*batch), bytes);
 }
@@ -45,7 +45,7 @@ TEST(BatchFromWire, UnknownFieldsPass) {
   bytes += std::string("\xA8\x06\x01", 3);     // field 101, varint
   const auto batch = Batch::from_wire(bytes);
   ASSERT_TRUE(batch) << batch.error().message;
-  EXPECT_EQ(batch->span_count(), 2U);
+  EXPECT_EQ(batch->item_count(), 2U);
 }
 
 TEST(BatchFromWire, RefusesIdsOfAWrongLength) {
@@ -85,7 +85,7 @@ TEST(Batch, AppendMovesSlicesAndLeavesTheOtherEmpty) {
   const std::size_t bytes = batch->byte_count() + other->byte_count();
   batch->append(std::move(*other));
 
-  EXPECT_EQ(batch->span_count(), 5U);
+  EXPECT_EQ(batch->item_count(), 5U);
   EXPECT_EQ(batch->byte_count(), bytes);
   EXPECT_TRUE(other->empty());
   EXPECT_EQ(other->byte_count(), 0U);
@@ -98,8 +98,8 @@ TEST(Batch, AMovedFromBatchIsEmpty) {
   auto batch = Batch::from_wire(reference_bytes(2));
   ASSERT_TRUE(batch);
   const Batch moved = std::move(*batch);
-  EXPECT_EQ(moved.span_count(), 2U);
-  EXPECT_EQ(batch->span_count(), 0U);
+  EXPECT_EQ(moved.item_count(), 2U);
+  EXPECT_EQ(batch->item_count(), 0U);
   EXPECT_EQ(batch->byte_count(), 0U);
 }
 

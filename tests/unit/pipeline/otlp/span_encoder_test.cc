@@ -124,7 +124,7 @@ TEST(RequestEncoder, GroupsSpansByResourceWhateverTheirOrder) {
     encoder.add_span(sample_span());
   }
   const Batch batch = encoder.take();
-  EXPECT_EQ(batch.span_count(), 9U);
+  EXPECT_EQ(batch.item_count(), 9U);
   const ReferenceRequest request = parsed(batch);
   ASSERT_EQ(request.resource_spans_size(), 2);
   EXPECT_EQ(request.resource_spans(0).scope_spans(0).spans_size(), 3);

@@ -171,5 +171,55 @@ TEST(BatchProcessorSettings, SaysWhatIsWrong) {
   EXPECT_THAT(problem("{timeout: soon}"), HasSubstr("test.yaml:1:11"));
 }
 
+TEST_F(BatchProcessorTest, CutsToTheMaximumInBytes) {
+  const std::size_t max = 4 * otlp::reference_bytes(10).size();
+  start({.send_batch_size = 1000, .timeout = 1h, .send_batch_max_bytes = max});
+  EXPECT_TRUE(send(100));
+  ASSERT_TRUE(next_.wait_for_spans(100));
+  stop();
+  EXPECT_GE(next_.sizes().size(), 2U);
+  for (const std::size_t spans : next_.sizes()) EXPECT_LE(otlp::reference_bytes(spans).size(), max);
+  otlp::ReferenceRequest all;
+  ASSERT_TRUE(all.ParseFromString(next_.bytes()));
+  EXPECT_EQ(balance().passed_on, 100U);
+  EXPECT_EQ(metric("kernspan_processor_batch_too_large_items"), 0);
+}
+
+TEST_F(BatchProcessorTest, CollectsUpToTheMaximumInBytes) {
+  const std::size_t one = otlp::reference_bytes(10).size();
+  start({.send_batch_size = 1000, .timeout = 1h, .send_batch_max_bytes = 2 * one + 1});
+  for (int i = 0; i < 4; ++i) EXPECT_TRUE(send(10));
+  ASSERT_TRUE(next_.wait_for_spans(20));
+  stop();
+  EXPECT_THAT(next_.sizes(), ElementsAre(20U, 20U));
+}
+
+TEST_F(BatchProcessorTest, ASpanLargerThanTheMaximumGoesOnAndIsCounted) {
+  start({.send_batch_size = 1, .timeout = 1h, .send_batch_max_bytes = 10});
+  EXPECT_TRUE(send(2));
+  ASSERT_TRUE(next_.wait_for_spans(2));
+  stop();
+  EXPECT_THAT(next_.sizes(), ElementsAre(1U, 1U));
+  EXPECT_EQ(metric("kernspan_processor_batch_too_large_items"), 2);
+  EXPECT_EQ(balance().passed_on, 2U);
+}
+
+TEST_F(BatchProcessorTest, ACallerWaitsForRoom) {
+  start({.send_batch_size = 1, .timeout = 0s});
+  next_.refuse_all(true);
+  constexpr std::size_t kHeld = 4 * 8192;
+  ASSERT_TRUE(send(kHeld));
+  ASSERT_TRUE(next_.wait_for_calls(1));
+  std::thread waiting([&] {
+    // Each call waits a bounded time; one of them finds room.
+    while (!send(10)) continue;
+  });
+  next_.refuse_all(false);
+  ASSERT_TRUE(next_.wait_for_spans(kHeld + 10));
+  waiting.join();
+  stop();
+  EXPECT_EQ(balance().passed_on, kHeld + 10);
+}
+
 }  // namespace
 }  // namespace kernspan

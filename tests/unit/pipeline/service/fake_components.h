@@ -22,26 +22,31 @@ class FakeComponents {
     registry.receivers.push_back(
         {.type = "fake",
          .deprecated_names = {"fake_old"},
-         .create = [this](const ConfigNode& node, const ComponentContext& context,
-                          TracesConsumer& next) {
+         .signals = kTracesAndMetrics,
+         .create = [this](const ConfigNode& node, const ComponentContext& context, Consumer& next) {
            return make<Receiver, FakeReceiver>(node, context, &next);
          }});
     registry.processors.push_back(
         {.type = "fake",
-         .deprecated_names = {},
-         .create = [this](const ConfigNode& node, const ComponentContext& context,
-                          TracesConsumer& next) {
+         .create = [this](const ConfigNode& node, const ComponentContext& context, Consumer& next) {
            return make<Processor, FakeProcessor>(node, context, &next);
          }});
     registry.exporters.push_back(
         {.type = "fake",
-         .deprecated_names = {},
+         .signals = kTracesAndMetrics,
          .create = [this](const ConfigNode& node, const ComponentContext& context) {
            return make<Exporter, FakeExporter>(node, context, nullptr);
          }});
+    using enum otlp::Signal;
+    registry.connectors.push_back(
+        {.type = "fake_conn",
+         .conversions = {{kTraces, kTraces}, {kTraces, kMetrics}},
+         .create = [this](const ConfigNode& node, const ComponentContext& context,
+                          const ConnectorOutputs& next) {
+           return make<Connector, FakeConnector>(node, context, &next.all);
+         }});
     registry.extensions.push_back(
         {.type = "fake_ext",
-         .deprecated_names = {},
          .create = [this](const ConfigNode& node, const ComponentContext& context) {
            return make<Extension, FakeExtension>(node, context, nullptr);
          }});
@@ -51,8 +56,9 @@ class FakeComponents {
   // What happened, in order: "start exporters::fake", "spans 3 at exporters::fake".
   std::vector<std::string> events;
   // Makes the newest receiver of that id pass on a batch.
-  Status emit(const std::string& id, std::size_t spans) {
-    return receivers_.at(id)->consume(otlp::Batch::from_encoder("x", spans));
+  Status emit(const std::string& id, std::size_t items,
+              otlp::Signal signal = otlp::Signal::kTraces) {
+    return receivers_.at(id)->consume(otlp::Batch::from_encoder("x", items, signal));
   }
   std::chrono::steady_clock::time_point last_deadline;
 
@@ -64,11 +70,11 @@ class FakeComponents {
     std::string refuse;
   };
 
-  // Base is Receiver, Processor, Exporter or Extension.
+  // Base is Receiver, Processor, Exporter, Connector or Extension.
   template <typename Base>
   class Fake : public Base {
    public:
-    Fake(FakeComponents& owner, Settings settings, TracesConsumer* next)
+    Fake(FakeComponents& owner, Settings settings, Consumer* next)
         : owner_(owner), settings_(std::move(settings)), next_(next) {}
 
     Status start() override {
@@ -90,7 +96,7 @@ class FakeComponents {
 
     FakeComponents& owner_;
     const Settings settings_;
-    TracesConsumer* const next_;
+    Consumer* const next_;
   };
 
   class FakeReceiver final : public Fake<Receiver> {
@@ -114,8 +120,22 @@ class FakeComponents {
     Status consume(otlp::Batch batch) override {
       if (settings_.refuse == "permanent") return permanent("never " + settings_.path);
       if (settings_.refuse == "retryable") return retryable("later " + settings_.path);
-      note("spans " + std::to_string(batch.span_count()) + " at");
+      note(std::string(otlp::items_of(batch.signal())) + " " + std::to_string(batch.item_count()) +
+           " at");
       return {};
+    }
+  };
+
+  // Passes traces on to pipelines of traces, and one data point for each batch to those of metrics.
+  class FakeConnector final : public Fake<Connector> {
+   public:
+    using Fake::Fake;
+    Status consume(otlp::Batch batch) override {
+      note("through");
+      if (settings_.refuse == "to_metrics") {
+        return next_->consume(otlp::Batch::from_encoder("x", 1, otlp::Signal::kMetrics));
+      }
+      return next_->consume(std::move(batch));
     }
   };
 
@@ -128,7 +148,7 @@ class FakeComponents {
 
   template <typename Base, typename Made>
   Result<std::unique_ptr<Base>> make(const ConfigNode& node, const ComponentContext& context,
-                                     TracesConsumer* next) {
+                                     Consumer* next) {
     Settings settings{.path = context.path, .pipeline = context.pipeline, .refuse = ""};
     ConfigReader reader(node, context.warnings, context.path);
     reader.boolean("fail_start", &settings.fail_start);

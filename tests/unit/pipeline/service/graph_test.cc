@@ -200,5 +200,52 @@ TEST_F(GraphTest, OnePermanentErrorMakesTheWholeFanOutPermanent) {
       metrics_.value("kernspan_fan_out_partly_refused_batches", {{"from", "pipeline traces"}}), 0);
 }
 
+// traces --> fake_conn --> traces/kept --> fake/x
+//                     \\--> metrics     --> fake/y
+constexpr const char* kConnected =
+    "receivers: {fake: }\n"
+    "processors: {fake: }\n"
+    "connectors: {fake_conn: {refuse: \"\"}}\n"
+    "exporters: {fake/x: , fake/y: }\n"
+    "service:\n"
+    "  pipelines:\n"
+    "    traces: {receivers: [fake], processors: [fake], exporters: [fake_conn]}\n"
+    "    traces/kept: {receivers: [fake_conn], exporters: [fake/x]}\n"
+    "    metrics: {receivers: [fake_conn, fake], exporters: [fake/y]}\n";
+
+TEST_F(GraphTest, ConnectorsLeadFromPipelineToPipeline) {
+  build(kConnected);
+  EXPECT_THAT(stages(),
+              ElementsAre("receivers/fake", "processors/fake (traces)", "connectors/fake_conn",
+                          "exporters/fake/x", "exporters/fake/y"));
+  start();
+  EXPECT_THAT(take_events(),
+              ElementsAre("start exporters::fake/x", "start exporters::fake/y",
+                          "start connectors::fake_conn", "start processors::fake (traces)",
+                          "start receivers::fake"));
+  EXPECT_TRUE(fakes_.emit("fake", 3));
+  EXPECT_THAT(take_events(),
+              ElementsAre("through processors::fake (traces)", "through connectors::fake_conn",
+                          "spans 3 at exporters::fake/x"));
+  EXPECT_TRUE(fakes_.emit("fake", 2, otlp::Signal::kMetrics));
+  EXPECT_THAT(take_events(), ElementsAre("metric_points 2 at exporters::fake/y"));
+  graph_->stop({});
+  EXPECT_THAT(take_events(), ElementsAre("stop receivers::fake", "stop processors::fake (traces)",
+                                         "stop connectors::fake_conn", "stop exporters::fake/y",
+                                         "stop exporters::fake/x"));
+}
+
+TEST_F(GraphTest, AConnectorMayChangeTheSignal) {
+  std::string yaml = kConnected;
+  yaml.replace(yaml.find("\"\""), 2, "to_metrics");
+  build(yaml);
+  start();
+  take_events();
+  EXPECT_TRUE(fakes_.emit("fake", 3));
+  EXPECT_THAT(take_events(),
+              ElementsAre("through processors::fake (traces)", "through connectors::fake_conn",
+                          "metric_points 1 at exporters::fake/y"));
+}
+
 }  // namespace
 }  // namespace kernspan

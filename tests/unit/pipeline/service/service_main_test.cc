@@ -17,7 +17,7 @@ namespace {
 // would.
 class SelfStoppingReceiver final : public Receiver {
  public:
-  SelfStoppingReceiver(StageBooks& books, TracesConsumer& next) : books_(books), next_(next) {}
+  SelfStoppingReceiver(StageBooks& books, Consumer& next) : books_(books), next_(next) {}
 
   Status start() override {
     books_.take(5);
@@ -31,7 +31,7 @@ class SelfStoppingReceiver final : public Receiver {
 
  private:
   StageBooks& books_;
-  TracesConsumer& next_;
+  Consumer& next_;
 };
 
 class CountingExporter final : public Exporter {
@@ -41,8 +41,8 @@ class CountingExporter final : public Exporter {
   Status start() override { return {}; }
   void stop(std::chrono::steady_clock::time_point) override {}
   Status consume(otlp::Batch batch) override {
-    books_.take(batch.span_count());
-    books_.pass_on(batch.span_count());
+    books_.take(batch.item_count());
+    books_.pass_on(batch.item_count());
     return {};
   }
 
@@ -57,14 +57,14 @@ DaemonSpec make_spec() {
                   .flags = {{.name = "--answer", .description = "", .run = [] { return 42; }}}};
   spec.registry.receivers.push_back(
       {.type = "self_stopping",
-       .deprecated_names = {},
+
        .create = [](const ConfigNode&, const ComponentContext& context,
-                    TracesConsumer& next) -> Result<std::unique_ptr<Receiver>> {
+                    Consumer& next) -> Result<std::unique_ptr<Receiver>> {
          return std::make_unique<SelfStoppingReceiver>(context.books, next);
        }});
   spec.registry.exporters.push_back(
       {.type = "counting",
-       .deprecated_names = {},
+
        .create = [](const ConfigNode&,
                     const ComponentContext& context) -> Result<std::unique_ptr<Exporter>> {
          return std::make_unique<CountingExporter>(context.books);

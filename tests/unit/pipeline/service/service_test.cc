@@ -53,7 +53,7 @@ class ServiceTest : public ::testing::Test {
   }
 
   std::string error_of(const std::vector<std::string>& files) {
-    const Status status = check_config(
+    const Result<ConfigNode> status = check_config(
         files, [](std::string_view) { return std::nullopt; }, fakes_.registry(), warnings_);
     return status ? "" : status.error().message;
   }
@@ -136,16 +136,48 @@ TEST_F(ServiceTest, ReportsStructureAndComponentsTogether) {
                 path + ":4:25: exporters::fake/unused::refuse: expected a string, found a list");
 }
 
-TEST_F(ServiceTest, WarnsOfOldNames) {
+TEST_F(ServiceTest, TakesOldNamesWithoutAWord) {
   const std::string path =
       write("a.yaml",
             "receivers:\n  fake_old/x:\nexporters: {fake: }\n"
             "service: {pipelines: {traces: {receivers: [fake_old/x], exporters: "
             "[fake]}}}\n");
   EXPECT_EQ(error_of({path}), "");
+  EXPECT_THAT(warnings_.messages, IsEmpty());
+}
+
+TEST_F(ServiceTest, TranslatesOrRefusesWhatTheCollectorRefuses) {
+  const std::string path = write("a.yaml",
+                                 "receivers: {fake: }\n"
+                                 "exporters: {fake: }\n"
+                                 "service:\n"
+                                 "  pipelines: {traces: {receivers: [fake], exporters: [fake]}}\n"
+                                 "  telemetry: {metrics: {address: 'localhost:0'}}\n");
+  EXPECT_EQ(error_of({path}), "");
   EXPECT_THAT(warnings_.messages,
-              ElementsAre(path + ":2:3: receivers::fake_old/x: the type \"fake_old\" is now called "
-                                 "\"fake\"; rename it"));
+              ElementsAre(StartsWith(path + ":5:34: service::telemetry::metrics: has invalid keys: "
+                                            "address; read as a reader")));
+  warnings_ = {};
+  const Result<ConfigNode> strict =
+      check_config({path}, [](std::string_view) { return std::nullopt; }, fakes_.registry(),
+                   warnings_, {.strict = true});
+  ASSERT_FALSE(strict);
+  EXPECT_THAT(strict.error().message,
+              StartsWith(path + ":5:34: service::telemetry::metrics: has invalid keys: address; "
+                                "write readers: "));
+}
+
+TEST_F(ServiceTest, StrictModeRefusesAPlainNumberAsAString) {
+  const std::string path =
+      write("a.yaml",
+            "receivers: {fake: {refuse: 5}}\nexporters: {fake: }\n"
+            "service: {pipelines: {traces: {receivers: [fake], exporters: [fake]}}}\n");
+  EXPECT_EQ(error_of({path}), "");
+  const Result<ConfigNode> strict =
+      check_config({path}, [](std::string_view) { return std::nullopt; }, fakes_.registry(),
+                   warnings_, {.strict = true});
+  ASSERT_FALSE(strict);
+  EXPECT_THAT(strict.error().message, HasSubstr("expected type 'string', found the integer 5"));
 }
 
 TEST_F(ServiceTest, CheckingStartsNothing) {

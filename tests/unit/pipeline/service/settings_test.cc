@@ -9,6 +9,7 @@
 namespace kernspan {
 namespace {
 
+using ::testing::_;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
@@ -82,15 +83,56 @@ TEST_F(SettingsTest, RefusesUnknownSections) {
 
 TEST_F(SettingsTest, RefusesUnknownTypesAndNamesTheKnownOnes) {
   const std::string message = check(
-      "receivers:\n  fkae/x:\n  zipkin:\n"
+      "receivers:\n  fkae/x:\n  nobodys:\n"
       "exporters: {fake: }\n"
       "service: {pipelines: {traces: {receivers: [fkae/x], exporters: [fake]}}}\n");
   EXPECT_EQ(
       message,
       "a.yaml:2:3: receivers: unknown type: \"fkae\" for id: \"fkae/x\" (valid values: [fake]); "
       "did you mean \"fake\"?\n"
-      "a.yaml:3:3: receivers: unknown type: \"zipkin\" for id: \"zipkin\" (valid values: "
+      "a.yaml:3:3: receivers: unknown type: \"nobodys\" for id: \"nobodys\" (valid values: "
       "[fake])");
+}
+
+TEST_F(SettingsTest, NamesWhatIsNotBuilt) {
+  EXPECT_EQ(
+      check("receivers: {fake: }\n"
+            "processors: {redaction/x: }\n"
+            "exporters: {fake: }\n"
+            "extensions: {oidc: }\n"
+            "service:\n"
+            "  extensions: [oidc]\n"
+            "  pipelines: {traces: {receivers: [fake], processors: [redaction/x], "
+            "exporters: [fake]}}\n"),
+      "a.yaml:2:14: processors::redaction/x: \"redaction\" is not part of this "
+      "version; do not send what must not be stored, or start with --skip-unbuilt to run without it\n"
+      "a.yaml:4:14: extensions::oidc: \"oidc\" is not part of this version; use mutual TLS, "
+      "or start with --skip-unbuilt to run without it");
+}
+
+TEST_F(SettingsTest, ReadsPipelinesOfMetrics) {
+  EXPECT_EQ(check_pipelines("    metrics: {receivers: [fake], exporters: [fake]}\n"
+                            "    traces: {receivers: [fake, fake/2], exporters: [fake]}\n"
+                            "    metrics/b: {receivers: [fake/2], exporters: [fake/2]}\n"),
+            "");
+  ASSERT_EQ(settings_.pipelines.size(), 3u);
+  EXPECT_EQ(settings_.pipelines[0].signal, otlp::Signal::kMetrics);
+  EXPECT_EQ(settings_.pipelines[1].signal, otlp::Signal::kTraces);
+  EXPECT_EQ(settings_.pipelines[2].id, "metrics/b");
+}
+
+TEST_F(SettingsTest, ConnectsPipelinesOfTracesToThoseOfMetricsAndNotTheReverse) {
+  constexpr const char* kConnector =
+      "receivers: {fake: }\nexporters: {fake: }\nconnectors: {fake_conn: }\n";
+  EXPECT_EQ(check(std::string(kConnector) +
+                  "service: {pipelines: {traces: {receivers: [fake], exporters: [fake_conn]}, "
+                  "metrics: {receivers: [fake_conn], exporters: [fake]}}}\n"),
+            "");
+  EXPECT_THAT(check(std::string(kConnector) +
+                    "service: {pipelines: {metrics: {receivers: [fake], exporters: [fake_conn]}, "
+                    "traces: {receivers: [fake_conn], exporters: [fake]}}}\n"),
+              HasSubstr("used as exporter in [metrics] pipeline but not used in any supported "
+                        "receiver pipeline"));
 }
 
 TEST_F(SettingsTest, SaysWhereAComponentBelongs) {
@@ -151,10 +193,14 @@ TEST_F(SettingsTest, RefusesAProcessorTwiceAndWarnsOfOthers) {
 
 TEST_F(SettingsTest, RefusesOtherSignals) {
   const std::string traces = "    traces: {receivers: [fake], exporters: [fake]}\n";
+  EXPECT_EQ(check_pipelines(traces + "    logs: {receivers: [fake], exporters: [fake]}\n"),
+            "a.yaml:7:5: service::pipelines::logs: logs pipelines are not supported; only traces "
+            "and metrics pipelines run here");
   EXPECT_EQ(
-      check_pipelines(traces + "    metrics: {receivers: [fake], exporters: [fake]}\n"),
-      "a.yaml:7:5: service::pipelines::metrics: metrics pipelines are not supported yet; only "
-      "traces pipelines run here");
+      check_pipelines(traces +
+                      "    metrics: {receivers: [fake], processors: [fake], exporters: [fake]}\n"),
+      "a.yaml:7:47: service::pipelines::metrics: processor \"fake\": telemetry type is not "
+      "supported: it does not take metrics; remove it from this pipeline");
   EXPECT_EQ(check_pipelines(traces + "    tarces: {}\n    traces/: {}\n"),
             "a.yaml:7:5: service::pipelines::tarces: a pipeline's id is traces, or traces/name\n"
             "a.yaml:8:5: service::pipelines::traces/: a pipeline's id is traces, or traces/name");
@@ -176,12 +222,64 @@ TEST_F(SettingsTest, RefusesWrongShapes) {
             "a.yaml:4:22: service::pipelines: expected a map of pipelines, found a list");
 }
 
-TEST_F(SettingsTest, RefusesConnectors) {
+TEST_F(SettingsTest, ReadsConnectors) {
+  EXPECT_EQ(check_pipelines("    traces: {receivers: [fake], exporters: [fake, fake_conn]}\n"
+                            "    metrics: {receivers: [fake_conn], exporters: [fake]}\n"
+                            "connectors: {fake_conn: }\n"),
+            "");
+  ASSERT_EQ(settings_.pipelines.size(), 2u);
+  EXPECT_EQ(settings_.pipelines[0].exporters.size(), 1u);
+  ASSERT_EQ(settings_.pipelines[0].connectors_out.size(), 1u);
+  EXPECT_EQ(settings_.pipelines[0].connectors_out[0].id, "fake_conn");
+  EXPECT_EQ(settings_.pipelines[1].signal, otlp::Signal::kMetrics);
+  EXPECT_THAT(settings_.pipelines[1].receivers, IsEmpty());
+  ASSERT_EQ(settings_.pipelines[1].connectors_in.size(), 1u);
+  EXPECT_THAT(warnings_.messages, ElementsAre(HasSubstr("receivers::fake/2"), _, _, _));
+}
+
+TEST_F(SettingsTest, RefusesConnectorsThatAreUsedOnOneSideOnly) {
   EXPECT_EQ(
-      check_pipelines("    traces: {receivers: [fake], exporters: [fake]}\n"
-                      "connectors:\n  failover:\n"),
-      "a.yaml:8:3: connectors::failover: connectors are not supported yet; remove it here and in "
-      "service::pipelines");
+      check_pipelines("    traces: {receivers: [fake], exporters: [fake_conn]}\n"
+                      "connectors:\n  fake_conn:\n"),
+      "a.yaml:8:3: connectors::fake_conn: connector \"fake_conn\" used as exporter in [traces] "
+      "pipeline but not used in any supported receiver pipeline; add it to the receivers of "
+      "one");
+  // Metrics do not come of metrics here.
+  EXPECT_EQ(check_pipelines("    traces: {receivers: [fake], exporters: [fake]}\n"
+                            "    metrics: {receivers: [fake_conn], exporters: [fake]}\n"
+                            "connectors:\n  fake_conn:\n"),
+            "a.yaml:9:3: connectors::fake_conn: connector \"fake_conn\" used as receiver in "
+            "[metrics] pipeline but not used in any supported exporter pipeline; add it to the "
+            "exporters of one");
+}
+
+TEST_F(SettingsTest, RefusesAnIdWithTwoMeanings) {
+  EXPECT_THAT(
+      check("receivers: {fake: }\n"
+            "exporters: {fake_conn: }\n"
+            "connectors: {fake_conn: }\n"),
+      HasSubstr("a.yaml:2:13: exporters: unknown type: \"fake_conn\" for id: \"fake_conn\"; "
+                "it is one of the connectors: move it there"));
+  Registry registry = fakes_.registry();
+  registry.exporters.push_back({.type = "fake_conn", .create = registry.exporters[0].create});
+  const Result<ConfigNode> root = parse_config(
+      "receivers: {fake: }\nexporters: {fake: , fake_conn: }\nconnectors: {fake_conn: }\n"
+      "service: {pipelines: {traces: {receivers: [fake], exporters: [fake]}}}\n",
+      "a.yaml", [](std::string_view) { return std::nullopt; }, warnings_);
+  const Status read = read_settings(*root, registry, warnings_, settings_);
+  ASSERT_FALSE(read);
+  EXPECT_EQ(
+      read.error().message,
+      "a.yaml:3:14: connectors::fake_conn: ambiguous ID: Found both \"fake_conn\" exporter and "
+      "\"fake_conn\" connector; rename one of them, for example fake_conn/2");
+}
+
+TEST_F(SettingsTest, RefusesCircles) {
+  EXPECT_EQ(check_pipelines("    traces: {receivers: [fake, fake_conn/2], exporters: [fake_conn]}\n"
+                            "    traces/2: {receivers: [fake_conn], exporters: [fake_conn/2]}\n"
+                            "connectors: {fake_conn: , fake_conn/2: }\n"),
+            "a.yaml:6:5: service::pipelines::traces: cycle detected: traces -> traces/2 -> traces; "
+            "take one connector out of the circle");
 }
 
 TEST_F(SettingsTest, ReadsExtensions) {
@@ -276,10 +374,28 @@ TEST_F(TelemetrySettingsTest, RefusesWhatItDoesNotKnow) {
 }
 
 TEST_F(TelemetrySettingsTest, WarnsOfWhatHasNoEffect) {
-  EXPECT_EQ(check_telemetry("    logs: {encoding: json, sampling: {enabled: false}}\n"
-                            "    resource: {service.name: x}\n"),
+  EXPECT_EQ(check_telemetry("    logs: {disable_caller: true, error_output_paths: [/x]}\n"
+                            "    traces: {processors: []}\n"),
             "");
   EXPECT_EQ(warnings_.messages.size(), 3u);
+}
+
+TEST_F(TelemetrySettingsTest, ReadsHowTheLogIsWritten) {
+  EXPECT_EQ(check_telemetry("    logs: {encoding: json, output_paths: [stdout, /tmp/x], sampling: "
+                            "{enabled: true, tick: 1s, initial: 3, thereafter: 5}}\n"
+                            "    resource: {service.name: x, service.version: }\n"),
+            "");
+  const LogOutput& output = settings_.telemetry.log_output;
+  EXPECT_TRUE(output.json);
+  EXPECT_THAT(output.paths, ElementsAre("stdout", "/tmp/x"));
+  EXPECT_EQ(output.interval, std::chrono::seconds(1));
+  EXPECT_EQ(output.initial, 3U);
+  EXPECT_EQ(output.thereafter, 5U);
+  EXPECT_EQ(settings_.telemetry.resource.at("service.name"), "x");
+  EXPECT_EQ(settings_.telemetry.resource.at("service.version"), "");
+  EXPECT_THAT(check_telemetry("    logs: {encoding: xml}\n"),
+              HasSubstr("\"xml\" is none of console, json"));
+  EXPECT_THAT(check_telemetry("    logs: {output_paths: []}\n"), HasSubstr("must name a file"));
 }
 
 }  // namespace

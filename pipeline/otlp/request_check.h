@@ -1,0 +1,31 @@
+#pragma once
+
+#include <cstddef>
+#include <span>
+#include <string_view>
+#include <vector>
+
+#include "pipeline/base/error.h"
+#include "pipeline/otlp/batch.h"
+#include "pipeline/otlp/signal.h"
+
+namespace kernspan::otlp {
+
+// Messages in messages: protobuf's own readers stop at 100 as well.
+inline constexpr int kMaxMessageDepth = 100;
+
+// Checks an encoded export request throughout, attributes and their values included, and counts its
+// items. Fails, permanently, when it is not well-formed: a truncated field, a field number 0, a
+// group, a known field of another wire type, an id of a wrong length, messages nested more than
+// kMaxMessageDepth deep; or when its items are so many and so small that they cannot be real.
+Result<std::size_t> check_request(std::string_view bytes, Signal signal);
+
+// The same for a request that came in pieces, cut anywhere: they stay where they are, but for the
+// fields that lie across a cut, which are copied. The slices are a batch's (Batch::from_slices).
+struct CheckedPieces {
+  std::vector<Slice> slices;
+  std::size_t items = 0;
+};
+Result<CheckedPieces> check_pieces(std::span<const Slice> pieces, Signal signal);
+
+}  // namespace kernspan::otlp

@@ -1,0 +1,45 @@
+#include "pipeline/otlp/span_index.h"
+
+#include "pipeline/otlp/request_tree_builder.h"
+#include "pipeline/otlp/request_walk.h"
+
+namespace kernspan::otlp {
+namespace {
+
+class IndexBuilder : public RequestTreeBuilder {
+ public:
+  IndexBuilder(RequestTree& tree, std::vector<IndexedSpan>& spans)
+      : RequestTreeBuilder(tree), spans_(spans) {}
+
+  void item(const SliceCursor::Header& header, std::uint32_t slice, std::uint32_t offset,
+            std::string_view whole) {
+    const SpanView span(whole.substr(header.size));
+    IndexedSpan& entry = spans_.emplace_back();
+    entry.trace_id = span.trace_id;
+    entry.span_id = span.span_id;
+    entry.parent_span_id = span.parent_span_id;
+    entry.start_time_unix_ns = span.start_time_unix_ns;
+    entry.end_time_unix_ns = span.end_time_unix_ns;
+    entry.position = {
+        .slice = slice, .offset = offset, .size = static_cast<std::uint32_t>(whole.size())};
+    entry.scope = current_scope();
+    entry.flags = span.flags;
+    entry.kind = span.kind;
+    entry.status_code = span.status_code;
+    entry.header_size = static_cast<std::uint8_t>(header.size);
+  }
+
+ private:
+  std::vector<IndexedSpan>& spans_;
+};
+
+}  // namespace
+
+SpanIndex::SpanIndex(const Batch& batch) {
+  tree_.slices = batch.slices();
+  spans_.reserve(batch.item_count());
+  IndexBuilder builder(tree_, spans_);
+  walk_request(tree_.slices, builder);
+}
+
+}  // namespace kernspan::otlp

@@ -1,0 +1,67 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string_view>
+#include <vector>
+
+#include "pipeline/base/ids.h"
+#include "pipeline/otlp/batch.h"
+#include "pipeline/otlp/request_tree.h"
+#include "pipeline/otlp/span_view.h"
+
+namespace kernspan::otlp {
+
+// 72 bytes per span, whatever its size.
+struct IndexedSpan {
+  TraceId trace_id;
+  SpanId span_id;
+  SpanId parent_span_id;
+  std::uint64_t start_time_unix_ns = 0;
+  std::uint64_t end_time_unix_ns = 0;
+  SlicePosition position;   // the `spans` field, in tree().slices
+  std::uint32_t scope = 0;  // in tree().scopes
+  std::uint32_t flags = 0;
+  SpanKind kind = SpanKind::kUnspecified;
+  StatusCode status_code = StatusCode::kUnset;
+  std::uint8_t header_size = 0;  // of tag and length, in front of the span's content
+};
+static_assert(sizeof(IndexedSpan) == 72);
+
+// Where the spans of a batch are and what decisions are commonly made by. Made by one walk; keeps
+// the bytes alive. Several threads may read one.
+class SpanIndex {
+ public:
+  // A batch of traces; its bytes are well-formed.
+  explicit SpanIndex(const Batch& batch);
+
+  std::span<const IndexedSpan> spans() const { return spans_; }
+  std::size_t size() const { return spans_.size(); }
+
+  std::string_view bytes(std::size_t span) const {
+    const IndexedSpan& entry = spans_[span];
+    return tree_.bytes(entry.position).substr(entry.header_size);
+  }
+  SpanView view(std::size_t span) const { return SpanView(bytes(span)); }
+  ValueView find_attribute(std::size_t span, std::string_view key) const {
+    return otlp::find_attribute({bytes(span), wire::span::kAttributes}, key);
+  }
+  ScopeView scope_of(std::size_t span) const {
+    return ScopeView(tree_.scopes[spans_[span].scope].scope);
+  }
+  std::uint32_t resource_number(std::size_t span) const {
+    return tree_.scopes[spans_[span].scope].resource;
+  }
+  ResourceView resource_of(std::size_t span) const {
+    return ResourceView(tree_.resources[resource_number(span)].resource);
+  }
+
+  const RequestTree& tree() const { return tree_; }
+
+ private:
+  RequestTree tree_;
+  std::vector<IndexedSpan> spans_;
+};
+
+}  // namespace kernspan::otlp

@@ -1,0 +1,148 @@
+"""kernspan probe and kernspan send-test-trace against a real gateway: in the clear, with TLS, with
+mutual TLS, and against everything that is wrong on the way."""
+
+import pathlib
+import re
+import subprocess
+import tempfile
+import unittest
+
+import case_report
+from certificates import Authority
+from otlp_lines import SpanFile
+from tiers import Daemon, bin_folder
+from processes import free_port, wait_until
+
+
+def kernspan(*arguments, environment=None):
+    return subprocess.run([bin_folder() / "kernspan", *map(str, arguments)], capture_output=True,
+                          text=True, timeout=60, check=False,
+                          env={"PATH": "/usr/bin:/bin", **(environment or {})})
+
+
+class PeerToolsTest(unittest.TestCase):
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory(prefix="kernspan-tools-")
+        self.addCleanup(folder.cleanup)
+        self.folder = pathlib.Path(folder.name)
+        self.spans = self.folder / "spans.jsonl"
+
+    def start_gateway(self, tls="", name="gateway"):
+        """A gateway that writes to a file; returns its gRPC port."""
+        port = free_port()
+        config = self.folder / f"{name}.yaml"
+        config.write_text(f"""
+receivers: {{otlp: {{protocols: {{grpc: {{endpoint: "127.0.0.1:{port}"{tls}}}}}}}}}
+exporters: {{file: {{path: "{self.spans}", flush_interval: 100ms, append: true}}}}
+service:
+  telemetry: {{metrics: {{readers: [{{pull: {{exporter: {{prometheus: {{host: 127.0.0.1, port: "${{env:KERNSPAN_METRICS_PORT}}"}}}}}}}}]}}}}
+  pipelines: {{traces: {{receivers: [otlp], exporters: [file]}}}}
+""")
+        gateway = Daemon("gateway", self.folder, {}, [config], name=name)
+        self.addCleanup(gateway.stop)
+        return port
+
+    def read_spans(self, count):
+        """Waits for so many spans in the file."""
+        file, found = SpanFile(self.spans), []
+        wait_until(lambda: found.extend(file.read()) or len(found) >= count, 20)
+        return found
+
+    def assert_probe(self, done, code, *texts):
+        self.assertEqual(done.returncode, code, done.stdout + done.stderr)
+        for text in texts:
+            self.assertRegex(done.stdout, text)
+
+    def test_probe_in_the_clear(self):
+        port = self.start_gateway()
+        self.assert_probe(kernspan("probe", f"localhost:{port}", "--insecure"), 0,
+                          r"ok +dns +localhost: ", r"ok +tcp +127\.0\.0\.1 port", r"ok +otlp ")
+        self.assert_probe(kernspan("probe", f"127.0.0.1:{port}"), 1, r"FAIL +tls +no handshake: ",
+                          "try --insecure")
+
+    def test_probe_names_what_is_in_the_way(self):
+        self.assert_probe(kernspan("probe", f"127.0.0.1:{free_port()}"), 1,
+                          r"FAIL +tcp .*Connection refused; .* nothing listens there")
+        self.assert_probe(kernspan("probe", "gateway.nowhere.svc.cluster.local:4317"), 1,
+                          r"FAIL +dns .* only known inside its own cluster")
+        done = kernspan("probe", "a:b:c")
+        self.assertEqual(done.returncode, 2)
+        self.assertIn("brackets", done.stderr)
+
+    def test_probe_tls(self):
+        ours, theirs = Authority(self.folder / "ours"), Authority(self.folder / "theirs", "other")
+        certificate, key = ours.sign("server")
+        port = self.start_gateway(f", tls: {{cert_file: {certificate}, key_file: {key}}}")
+        self.assert_probe(kernspan("probe", f"localhost:{port}", "--ca-file", ours.certificate), 0,
+                          r"ok +tls +TLSv1\.3, .*ALPN h2", r"CN=server, for localhost 127\.0\.0\.1",
+                          r"ok +otlp ")
+        self.assert_probe(kernspan("probe", f"localhost:{port}", "--ca-file", theirs.certificate), 1,
+                          r"FAIL +tls .*--ca-file", r"issued by CN=test-ca")
+        self.assert_probe(kernspan("probe", f"localhost:{port}", "--ca-file", ours.certificate,
+                                   "--server-name", "elsewhere"), 1,
+                          r"FAIL +tls .*hostname mismatch; see the names below")
+
+    def test_probe_finds_an_expired_certificate(self):
+        authority = Authority(self.folder / "ca")
+        certificate, key = authority.sign("server", days=-1)
+        port = self.start_gateway(f", tls: {{cert_file: {certificate}, key_file: {key}}}")
+        self.assert_probe(kernspan("probe", f"localhost:{port}", "--ca-file", authority.certificate),
+                          1, r"FAIL +tls .*certificate has expired; renew it")
+
+    def test_probe_warns_of_a_certificate_that_ends_soon(self):
+        authority = Authority(self.folder / "ca")
+        certificate, key = authority.sign("server", days=3)
+        port = self.start_gateway(f", tls: {{cert_file: {certificate}, key_file: {key}}}")
+        self.assert_probe(kernspan("probe", f"localhost:{port}", "--ca-file", authority.certificate),
+                          0, r"warn +tls .*the certificate ends in [23] days", r"ok +otlp ")
+
+    def test_mutual_tls(self):
+        authority = Authority(self.folder / "ca")
+        certificate, key = authority.sign("server")
+        client_certificate, client_key = authority.sign("client")
+        port = self.start_gateway(f", tls: {{cert_file: {certificate}, key_file: {key}, "
+                                  f"client_ca_file: {authority.certificate}}}")
+        endpoint = f"localhost:{port}"
+        self.assert_probe(kernspan("probe", endpoint, "--ca-file", authority.certificate), 1,
+                          r"FAIL +tls .*asked for a client certificate, got none.*give --cert-file")
+        identity = ("--ca-file", authority.certificate, "--cert-file", client_certificate,
+                    "--key-file", client_key)
+        self.assert_probe(kernspan("probe", endpoint, *identity), 0, r"ok +otlp ")
+        done = kernspan("send-test-trace", endpoint, "--traces", 3, *identity)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertEqual(len(self.read_spans(6)), 6)
+
+    def test_send_test_trace_as_the_guide_does(self):
+        port = self.start_gateway()
+        done = kernspan("send-test-trace", "--otlp-endpoint", f"localhost:{port}",
+                        "--otlp-insecure", "--traces", 100, "--workers", 4, "--service",
+                        "my-test-service", "--span-duration", "100ms", "--child-spans", 2,
+                        environment={"OTEL_RESOURCE_ATTRIBUTES":
+                                     "k8s.cluster.name=test-cluster,deployment.environment=test"})
+        self.assertEqual(done.returncode, 0, done.stderr)
+        first = re.search(r"400 traces, 1200 spans taken; the first trace is ([0-9a-f]{32})",
+                          done.stdout)
+        self.assertTrue(first, done.stdout)
+        spans = self.read_spans(1200)
+        self.assertEqual(len({(span.trace, span.id) for span in spans}), 1200)
+        self.assertEqual({span.service for span in spans}, {"my-test-service"})
+        self.assertIn(first[1], {span.trace for span in spans})
+        by_id = {(span.trace, span.id): span for span in spans}
+        children = [span for span in spans if span.parent]
+        self.assertEqual(len(children), 800)
+        for child in children:
+            self.assertEqual(child.end_ns - child.start_ns, 100_000_000)
+            self.assertIn((child.trace, child.parent), by_id)
+
+    def test_send_test_trace_says_what_went_wrong(self):
+        done = kernspan("send-test-trace", f"localhost:{free_port()}", "--insecure")
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("0 spans taken, 2 failed", done.stdout)
+        self.assertIn("connect", done.stderr)
+        done = kernspan("send-test-trace", "localhost:1", "--header", "authorization")
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("--header: expected name=value", done.stderr)
+
+
+if __name__ == "__main__":
+    case_report.main("peer_tools_test")
