@@ -13,13 +13,12 @@
 namespace kernspan::otlp {
 
 struct JsonOutcome {
-  std::size_t spans = 0;  // written
-  std::size_t malformed_spans =
-      0;  // left out: an attribute, event or link in them is not well-formed
+  std::size_t items = 0;            // written: spans, data points
+  std::size_t malformed_items = 0;  // left out: something in them is not well-formed
   std::size_t malformed_parts = 0;  // resources and scopes written empty, for the same reason
 };
 
-// Appends one {"resourceSpans":[...]} object with all slices of the batch to `out`; no line break,
+// Appends one {"resourceSpans":[...]} or {"resourceMetrics":[...]} object with all slices of the batch to `out`; no line break,
 // inside or behind it. Unknown fields are ignored; bytes of strings that are not UTF-8 become '?'.
 // Trusts no bytes: what is not well-formed, or nested deeper than JSON readers go, is counted.
 JsonOutcome append_json(const Batch& batch, std::string& out);

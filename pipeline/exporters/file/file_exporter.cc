@@ -1,18 +1,12 @@
 #include "pipeline/exporters/file/file_exporter.h"
 
-#include <fcntl.h>
 #include <fmt/format.h>
-#include <unistd.h>
 
-#include <cerrno>
-#include <filesystem>
-#include <memory>
-#include <system_error>
+#include <algorithm>
 #include <utility>
 
 #include "pipeline/base/log.h"
-#include "pipeline/component/config_reader.h"
-#include "pipeline/otlp/json_writer.h"
+#include "pipeline/exporters/file/file_groups.h"
 
 namespace kernspan {
 namespace {
@@ -22,29 +16,10 @@ constexpr std::size_t kWriteThresholdBytes = 256 << 10;
 // What may wait while the disk is full.
 constexpr std::size_t kMaxPendingBytes = 16 << 20;
 
-std::string system_error_text(int error) {
-  return std::generic_category().message(error);
-}
-
 Result<std::unique_ptr<Exporter>> create(const ConfigNode& node, const ComponentContext& context) {
-  enum class Format { kJson, kProto };
-  Format format = Format::kJson;
-  FileExporterSettings settings;
-  ConfigReader reader(node, context.warnings, context.path);
-  reader.require("path", "say which file to write");
-  reader.string("path", &settings.path);
-  reader.choice("format", &format, {{"json", Format::kJson}, {"proto", Format::kProto}});
-  if (format == Format::kProto) {
-    reader.error("format", "proto is not supported yet: use json, which is the default");
-  }
-  reader.boolean("append", &settings.append);
-  reader.boolean("create_directory", &settings.create_directory);
-  reader.duration("flush_interval", &settings.flush_interval, std::chrono::milliseconds{1});
-  for (const char* key : {"rotation", "compression", "group_by", "encoding"}) {
-    if (reader.node(key) != nullptr) reader.error(key, "is not supported yet: remove the key");
-  }
-  if (Status read = reader.finish(); !read) return std::unexpected(read.error());
-  return std::make_unique<FileExporter>(context, std::move(settings));
+  auto settings = read_file_exporter_settings(node, context.path, context.warnings);
+  if (!settings) return std::unexpected(settings.error());
+  return std::make_unique<FileExporter>(context, *std::move(settings));
 }
 
 }  // namespace
@@ -52,51 +27,49 @@ Result<std::unique_ptr<Exporter>> create(const ConfigNode& node, const Component
 FileExporter::FileExporter(const ComponentContext& context, FileExporterSettings settings)
     : path_(context.path),
       settings_(std::move(settings)),
+      clock_(context.clock),
       books_(context.books),
       dropped_malformed_(books_.dropped("malformed")),
+      dropped_unwritable_(books_.dropped("unwritable")),
       dropped_shutdown_(books_.dropped("shutdown")),
-      sent_spans_(context.metrics.counter("otelcol_exporter_sent_spans", "Spans written.",
-                                          {{"exporter", context.id}})),
-      send_failed_spans_(context.metrics.counter("otelcol_exporter_send_failed_spans",
-                                                 "Spans dropped: malformed, or not written by the "
-                                                 "end of the program.",
-                                                 {{"exporter", context.id}})),
       write_errors_(context.metrics.counter("kernspan_exporter_write_errors",
                                             "Attempts to write that failed; the data was kept.",
-                                            {{"exporter", context.id}})) {}
+                                            {{"exporter", context.id}})) {
+  for (const otlp::Signal signal : otlp::kAllSignals) {
+    Counters& counters = items_.emplace_back();
+    if (!context.signals.contains(signal)) continue;
+    counters = {
+        .sent = &context.metrics.counter(fmt::format("otelcol_exporter_sent_{}", items_of(signal)),
+                                         "Items written.", {{"exporter", context.id}}),
+        .send_failed = &context.metrics.counter(
+            fmt::format("otelcol_exporter_send_failed_{}", items_of(signal)),
+            "Items dropped: malformed, or not written by the end of the program.",
+            {{"exporter", context.id}})};
+  }
+}
 
 FileExporter::~FileExporter() {
   stop(std::chrono::steady_clock::now());
 }
 
-Status FileExporter::open() {
-  const std::filesystem::path directory = std::filesystem::path(settings_.path).parent_path();
-  if (settings_.create_directory && !directory.empty()) {
-    std::error_code error;
-    std::filesystem::create_directories(directory, error);
-    if (error) {
-      return permanent(fmt::format("{}: cannot create the directory {}: {}", path_,
-                                   directory.string(), error.message()));
-    }
-  }
-  // Spans may hold what others should not read.
-  constexpr mode_t kOwnerOnly = 0600;
-  const int mode = O_WRONLY | O_CREAT | O_CLOEXEC | (settings_.append ? O_APPEND : O_TRUNC);
-  fd_ = ::open(settings_.path.c_str(), mode, kOwnerOnly);
-  if (fd_ >= 0) return {};
-  const int error = errno;
-  std::string advice;
-  if (error == ENOENT) {
-    advice =
-        fmt::format("; create the directory {}, or set create_directory: true", directory.string());
-  }
-  return permanent(fmt::format("{}: cannot open {} for writing: {}{}", path_, settings_.path,
-                               system_error_text(error), advice));
+std::unique_ptr<FileWriter> FileExporter::make_writer(const std::string& path) {
+  return std::make_unique<FileWriter>(path, settings_, clock_,
+                                      [this](std::size_t items, otlp::Signal signal) {
+                                        books_.release(items);
+                                        books_.pass_on(items);
+                                        items_[static_cast<std::size_t>(signal)].sent->add(items);
+                                      });
 }
 
 Status FileExporter::start() {
   const std::scoped_lock lock(mutex_);
-  if (Status opened = open(); !opened) return opened;
+  if (!settings_.group_by) {
+    auto writer = make_writer(settings_.path);
+    if (Status opened = writer->open(); !opened) {
+      return permanent(fmt::format("{}: {}", path_, opened.error().message));
+    }
+    writers_.push_back(std::move(writer));
+  }
   running_ = true;
   thread_ = std::thread([this] { run(); });
   return {};
@@ -111,105 +84,133 @@ void FileExporter::stop(std::chrono::steady_clock::time_point) {
   }
   thread_.join();
   const std::scoped_lock lock(mutex_);
-  const Status written = write_pending();
-  std::size_t lost = 0;
-  for (const Line& line : lines_) lost += line.spans;
-  if (lost != 0) {
-    dropped_shutdown_.add(lost);
-    send_failed_spans_.add(lost);
-    books_.release(lost);
-    log_error("{}: dropped {} spans at the end: {}", path_, lost, written.error().message);
+  if (const Status written = write_all(); !written) {
+    std::size_t lost = 0;
+    for (const auto& writer : writers_) {
+      writer->abandon([&](std::size_t items, otlp::Signal signal) {
+        books_.release(items);
+        drop(items, signal, dropped_shutdown_);
+        lost += items;
+      });
+    }
+    log_error("{}: dropped {} items at the end: {}", path_, lost, written.error().message);
   }
-  lines_.clear();
-  pending_.clear();
-  ::close(fd_);
-  fd_ = -1;
+  writers_.clear();
+}
+
+// The open file of that name, opened if need be; the one used longest ago is closed for it.
+Result<FileWriter*> FileExporter::writer_of(const std::string& path) {
+  const auto found =
+      std::ranges::find(writers_, path, [](const auto& each) { return each->path(); });
+  if (found != writers_.end()) {
+    writers_.splice(writers_.begin(), writers_, found);
+    return writers_.front().get();
+  }
+  while (writers_.size() >= settings_.group_by->max_open_files) {
+    if (Status written = writers_.back()->write_pending(); !written) {
+      return std::unexpected(written.error());
+    }
+    writers_.pop_back();
+  }
+  auto writer = make_writer(path);
+  if (Status opened = writer->open(); !opened) return std::unexpected(opened.error());
+  writers_.push_front(std::move(writer));
+  return writers_.front().get();
+}
+
+void FileExporter::drop(std::size_t items, otlp::Signal signal, Counter& reason) {
+  if (items == 0) return;
+  reason.add(items);
+  items_[static_cast<std::size_t>(signal)].send_failed->add(items);
+}
+
+// One record may be larger than the bound: it is taken when nothing else waits.
+Status FileExporter::make_room(std::size_t bytes) {
+  const auto pending = [&] {
+    std::size_t all = 0;
+    for (const auto& writer : writers_) all += writer->pending_bytes();
+    return all;
+  };
+  if (pending() == 0 || pending() + bytes <= kMaxPendingBytes) return {};
+  return write_all();
+}
+
+void FileExporter::take(FileRecord record, const std::string& path) {
+  books_.take(record.items + record.malformed_items);
+  drop(record.malformed_items, record.signal, dropped_malformed_);
+  if (record.malformed_items != 0) {
+    KERNSPAN_LOG_LIMITED(kWarn, "{}: left out {} malformed items", path_, record.malformed_items);
+  }
+  if (record.items == 0) return;
+  const auto writer =
+      settings_.group_by ? writer_of(path) : Result<FileWriter*>(writers_.front().get());
+  if (!writer) {
+    KERNSPAN_LOG_LIMITED(kError, "{}: dropped {} items: {}", path_, record.items,
+                         writer.error().message);
+    drop(record.items, record.signal, dropped_unwritable_);
+    return;
+  }
+  books_.hold(record.items);
+  (*writer)->append(std::move(record));
+  // An error leaves the data pending, for the next interval.
+  if ((*writer)->pending_bytes() >= kWriteThresholdBytes) static_cast<void>(write_all());
 }
 
 Status FileExporter::consume(otlp::Batch batch) {
-  const std::size_t spans = batch.item_count();
-  if (spans == 0) return {};
-  std::string line;
-  const otlp::JsonOutcome outcome = otlp::append_json(batch, line);
-  line += '\n';
+  const std::size_t items = batch.item_count();
+  if (items == 0) return {};
+  std::vector<std::pair<FileRecord, std::string>> records;
+  std::size_t bytes = 0;
+  if (settings_.group_by) {
+    for (const FileGroup& group : group_by_file(batch, settings_.path, *settings_.group_by)) {
+      records.emplace_back(make_file_record(group.batch, settings_.format, settings_.zstd),
+                           group.path);
+    }
+  } else {
+    records.emplace_back(make_file_record(batch, settings_.format, settings_.zstd), settings_.path);
+  }
+  for (const auto& [record, path] : records) bytes += record.bytes.size();
 
   const std::scoped_lock lock(mutex_);
   if (!running_) {
-    books_.refuse(spans);
+    books_.refuse(items);
     return retryable(path_ + " is not running");
   }
-  // One line may be larger than the bound: it is taken when nothing else waits.
-  if (!pending_.empty() && pending_.size() + line.size() > kMaxPendingBytes) {
-    if (Status written = write_pending(); !written) {
-      books_.refuse(spans);
-      return written;
-    }
+  if (Status room = make_room(bytes); !room) {
+    books_.refuse(items);
+    return room;
   }
-  books_.take(spans);
-  if (outcome.malformed_spans != 0) {
-    dropped_malformed_.add(outcome.malformed_spans);
-    send_failed_spans_.add(outcome.malformed_spans);
-    KERNSPAN_LOG_LIMITED(kWarn, "{}: left out {} malformed spans", path_, outcome.malformed_spans);
-  }
-  if (outcome.spans == 0) return {};
-  books_.hold(outcome.spans);
-  pending_ += line;
-  lines_.push_back({.bytes = line.size(), .spans = outcome.spans});
-  if (pending_.size() >= kWriteThresholdBytes) {
-    // An error leaves the data pending, for the next interval.
-    static_cast<void>(write_pending());
-  }
+  for (auto& [record, path] : records) take(std::move(record), path);
   return {};
 }
 
 Status FileExporter::flush() {
   const std::scoped_lock lock(mutex_);
-  return write_pending();
+  return write_all();
 }
 
-Status FileExporter::write_pending() {
-  std::size_t done = 0;
+Status FileExporter::write_all() {
   Status result;
-  while (done < pending_.size()) {
-    const ssize_t count = ::write(fd_, pending_.data() + done, pending_.size() - done);
-    if (count >= 0) {
-      done += static_cast<std::size_t>(count);
-    } else if (errno != EINTR) {
-      const int error = errno;
-      write_errors_.add();
-      KERNSPAN_LOG_LIMITED(kError, "{}: cannot write to {}, will try again: {}", path_,
-                           settings_.path, system_error_text(error));
-      result = retryable(fmt::format("{}: cannot write to {}: {}", path_, settings_.path,
-                                     system_error_text(error)));
-      break;
-    }
+  for (const auto& writer : writers_) {
+    Status written = writer->write_pending();
+    if (written) continue;
+    write_errors_.add();
+    KERNSPAN_LOG_LIMITED(kError, "{}: {}; will try again", path_, written.error().message);
+    result = retryable(fmt::format("{}: {}", path_, written.error().message));
   }
-  pending_.erase(0, done);
-  written_ += done;
-  settle_written_lines();
   return result;
-}
-
-void FileExporter::settle_written_lines() {
-  while (!lines_.empty() && written_ >= lines_.front().bytes) {
-    written_ -= lines_.front().bytes;
-    books_.release(lines_.front().spans);
-    books_.pass_on(lines_.front().spans);
-    sent_spans_.add(lines_.front().spans);
-    lines_.pop_front();
-  }
 }
 
 void FileExporter::run() {
   std::unique_lock lock(mutex_);
   while (running_) {
     stopped_.wait_for(lock, settings_.flush_interval);
-    static_cast<void>(write_pending());
+    static_cast<void>(write_all());
   }
 }
 
 ExporterFactory file_exporter_factory() {
-  return {.type = "file", .create = create};
+  return {.type = "file", .signals = kTracesAndMetrics, .create = create};
 }
 
 }  // namespace kernspan

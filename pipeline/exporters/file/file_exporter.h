@@ -1,6 +1,7 @@
-// Type `file`: one OTLP JSON object per line and batch.
+// Type `file`: batches as OTLP JSON lines or length-prefixed protobuf, in one file or in one per
+// value of a resource attribute.
 //
-// Lines are collected and written at least every flush_interval. When writing fails (a full disk)
+// Records are collected and written at least every flush_interval. When writing fails (a full disk)
 // they are kept and tried again at the next interval; once kMaxPendingBytes are waiting, batches
 // are refused with a retryable error.
 #pragma once
@@ -8,25 +9,23 @@
 #include <chrono>
 #include <condition_variable>
 #include <cstddef>
-#include <cstdint>
-#include <deque>
+#include <list>
+#include <memory>
 #include <mutex>
 #include <string>
 #include <thread>
+#include <vector>
 
 #include "pipeline/component/factory.h"
+#include "pipeline/exporters/file/file_settings.h"
+#include "pipeline/exporters/file/file_writer.h"
 
 namespace kernspan {
 
 ExporterFactory file_exporter_factory();
 
-struct FileExporterSettings {
-  std::string path;
-  bool append = false;  // false: what the file held is lost at the start, as upstream
-  bool create_directory = false;
-  std::chrono::nanoseconds flush_interval = std::chrono::seconds{1};
-};
-
+// Books: an item is held until its record is in the file, then passed on; or dropped as malformed,
+// unwritable (a group's file that cannot be opened) or by the shutdown.
 class FileExporter final : public Exporter {
  public:
   FileExporter(const ComponentContext& context, FileExporterSettings settings);
@@ -40,32 +39,33 @@ class FileExporter final : public Exporter {
   Status flush();
 
  private:
-  struct Line {
-    std::size_t bytes;
-    std::size_t spans;
+  struct Counters {
+    Counter* sent = nullptr;
+    Counter* send_failed = nullptr;
   };
 
-  Status open();
-  Status write_pending();
-  void settle_written_lines();
+  std::unique_ptr<FileWriter> make_writer(const std::string& path);
+  Result<FileWriter*> writer_of(const std::string& path);
+  Status make_room(std::size_t bytes);
+  void take(FileRecord record, const std::string& path);
+  Status write_all();
+  void drop(std::size_t items, otlp::Signal signal, Counter& reason);
   void run();
 
   const std::string path_;
   const FileExporterSettings settings_;
+  const Clock& clock_;
   StageBooks& books_;
   Counter& dropped_malformed_;
+  Counter& dropped_unwritable_;
   Counter& dropped_shutdown_;
-  Counter& sent_spans_;
-  Counter& send_failed_spans_;
+  std::vector<Counters> items_;  // by signal
   Counter& write_errors_;
 
   std::mutex mutex_;  // guards everything below
   std::condition_variable stopped_;
   bool running_ = false;
-  int fd_ = -1;
-  std::string pending_;      // bytes that are not in the file yet
-  std::deque<Line> lines_;   // the lines that pending_ ends with; the first may be partly written
-  std::size_t written_ = 0;  // bytes of the first line that are in the file already
+  std::list<std::unique_ptr<FileWriter>> writers_;  // used last, first; one without groups
   std::thread thread_;
 };
 

@@ -44,11 +44,11 @@ std::string joined(const Batch& batch) {
 void check_json(const Batch& batch) {
   std::string json;
   const auto outcome = kernspan::otlp::append_json(batch, json);
-  check(outcome.spans + outcome.malformed_spans == batch.item_count());
+  check(outcome.items + outcome.malformed_items == batch.item_count());
   check(json.find('\n') == std::string::npos);
   const auto records = kernspan::otlp::parse_json_spans(json);
   check(records.has_value());
-  check(records->size() == outcome.spans);
+  check(records->size() == outcome.items);
 }
 
 using Reference = opentelemetry::proto::collector::trace::v1::ExportTraceServiceRequest;

@@ -5,15 +5,22 @@
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 
+#include <zstd.h>
+
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
 #include <memory>
 #include <random>
 #include <string>
 #include <thread>
+#include <vector>
 
+#include "pipeline/exporters/file/rotated_files.h"
 #include "pipeline/otlp/json_reader.h"
 #include "tests/unit/pipeline/component_stage.h"
+#include "tests/unit/pipeline/fake_clock.h"
+#include "tests/unit/pipeline/otlp/reference_metrics.h"
 #include "tests/unit/pipeline/otlp/reference_request.h"
 
 namespace kernspan {
@@ -164,7 +171,7 @@ TEST_F(FileExporterTest, LeavesOutMalformedSpansAndCountsThem) {
   // The name of the first span turns into an `attributes` field that is no KeyValue.
   bytes[bytes.find("\x2A\x09GET /cart")] = '\x4A';
   start(settings());
-  EXPECT_TRUE(send(bytes));
+  EXPECT_TRUE(exporter_->consume(otlp::Batch::from_encoder(bytes, 3)));
   stop();
   EXPECT_EQ(spans_in_file(), 2U);
   EXPECT_EQ(stage_.books.dropped("malformed").value(), 1U);
@@ -179,9 +186,152 @@ TEST_F(FileExporterTest, SettingsSayWhatIsWrong) {
   EXPECT_EQ(problem("{path: x.jsonl, format: json, append: true, flush_interval: 2s}"), "accepted");
   EXPECT_FALSE(std::filesystem::exists("x.jsonl")) << "create() opens nothing";
   EXPECT_THAT(problem("{}"), HasSubstr("path: is required"));
-  EXPECT_THAT(problem("{path: x, format: proto}"), HasSubstr("proto is not supported yet"));
-  EXPECT_THAT(problem("{path: x, rotation: {max_megabytes: 1}}"),
-              HasSubstr("rotation: is not supported yet"));
+  EXPECT_EQ(problem("{path: x, format: proto, compression: zstd, rotation: {max_megabytes: 1}}"),
+            "accepted");
+  EXPECT_THAT(problem("{path: x, append: true, rotation: {}}"), HasSubstr("exclude each other"));
+  EXPECT_THAT(problem("{path: x, compression: gzip}"), HasSubstr("compression"));
+  EXPECT_THAT(problem("{path: a/x, group_by: {enabled: true}}"),
+              HasSubstr("must contain exactly one *"));
+  EXPECT_THAT(problem("{path: '*/x', group_by: {enabled: true}}"),
+              HasSubstr("must not start with *"));
+}
+
+std::string content_of(const std::filesystem::path& path) {
+  std::ifstream in(path, std::ios::binary);
+  return {std::istreambuf_iterator<char>(in), {}};
+}
+
+TEST_F(FileExporterTest, ProtoHasItsLengthInFront) {
+  FileExporterSettings proto = settings();
+  proto.format = FileFormat::kProto;
+  start(proto);
+  const std::string request = otlp::reference_bytes(5);
+  EXPECT_TRUE(send(request));
+  EXPECT_TRUE(send(request));
+  stop();
+  ASSERT_GT(request.size(), 255U) << "two bytes of the length count";
+  std::string record = {'\0', '\0', static_cast<char>(request.size() >> 8),
+                        static_cast<char>(request.size())};
+  record += request;
+  EXPECT_EQ(content_of(file()), record + record);
+  EXPECT_EQ(balance().passed_on, 10U);
+}
+
+TEST_F(FileExporterTest, ZstdFramesComeBack) {
+  FileExporterSettings zstd = settings();
+  zstd.format = FileFormat::kProto;
+  zstd.zstd = true;
+  start(zstd);
+  const std::string request = otlp::reference_bytes(50);
+  EXPECT_TRUE(send(request));
+  stop();
+  const std::string content = content_of(file());
+  ASSERT_GT(content.size(), 4U);
+  std::string out(2 * request.size(), '\0');
+  const std::size_t size =
+      ZSTD_decompress(out.data(), out.size(), content.data() + 4, content.size() - 4);
+  ASSERT_FALSE(ZSTD_isError(size));
+  EXPECT_EQ(out.substr(0, size), request);
+}
+
+TEST_F(FileExporterTest, MetricsAreLinesToo) {
+  stage_.signals = kTracesAndMetrics;
+  start(settings());
+  auto metrics =
+      otlp::Batch::from_wire(otlp::reference_metrics().SerializeAsString(), otlp::Signal::kMetrics);
+  EXPECT_TRUE(exporter_->consume(*std::move(metrics)));
+  stop();
+  EXPECT_THAT(content_of(file()), HasSubstr("{\"resourceMetrics\":[{"));
+  EXPECT_EQ(stage_.metric("otelcol_exporter_sent_metric_points", {{"exporter", "file"}}), 5);
+  EXPECT_EQ(balance().passed_on, 5U);
+}
+
+class RotatedFilesTest : public FileExporterTest {
+ protected:
+  std::vector<std::string> names() const {
+    std::vector<std::string> names;
+    for (const auto& entry : std::filesystem::directory_iterator(directory_)) {
+      names.push_back(entry.path().filename());
+    }
+    std::ranges::sort(names);
+    return names;
+  }
+
+  FakeClock clock_;
+};
+
+TEST_F(RotatedFilesTest, OldFilesAreNamedByTheirTimeAndBounded) {
+  FileExporterSettings rotating = settings();
+  rotating.rotation = FileRotationSettings{.max_bytes = 1000, .max_backups = 2};
+  ComponentStage stage("file", &clock_);
+  FileExporter exporter(stage.context(), rotating);
+  ASSERT_TRUE(exporter.start());
+  std::ofstream(directory_ / "traces-of-mine.jsonl") << "not one of ours";
+  std::vector<std::size_t> sizes;
+  for (int i = 0; i < 5; ++i) {
+    EXPECT_TRUE(exporter.consume(*otlp::Batch::from_wire(otlp::reference_bytes(5))));
+    EXPECT_TRUE(exporter.flush());
+    clock_.advance(1500ms);
+  }
+  EXPECT_THAT(names(), ::testing::ElementsAre("traces-2023-11-14T22-13-24.500.jsonl",
+                                              "traces-2023-11-14T22-13-26.000.jsonl",
+                                              "traces-of-mine.jsonl", "traces.jsonl"));
+  EXPECT_EQ(spans_in_file(), 5U);
+  EXPECT_EQ(stage.books.balance().passed_on, 25U);
+  exporter.stop(std::chrono::steady_clock::now());
+}
+
+TEST_F(RotatedFilesTest, TheAgeOfOldFilesIsBounded) {
+  constexpr std::uint64_t kSecond = 1'000'000'000;
+  constexpr std::uint64_t kNow = 1'700'000'000 * kSecond;
+  for (const std::uint64_t days : {1, 3}) {
+    std::ofstream(backup_name(file(), kNow - days * 24 * 3600 * kSecond, false)) << "x";
+  }
+  EXPECT_TRUE(remove_old_backups(file(), {.max_days = 2}, kNow));
+  EXPECT_THAT(names(), ::testing::ElementsAre("traces-2023-11-13T22-13-20.000.jsonl"));
+}
+
+TEST_F(RotatedFilesTest, AFileOfTheSameTimeIsNotOverwritten) {
+  for (const char* text : {"one", "two"}) {
+    std::ofstream(file()) << text;
+    EXPECT_TRUE(put_aside(file(), 1'700'000'000'000'000'000, false));
+  }
+  EXPECT_EQ(content_of(directory_ / "traces-2023-11-14T22-13-20.000.jsonl"), "one");
+  EXPECT_EQ(content_of(directory_ / "traces-2023-11-14T22-13-20.001.jsonl"), "two");
+}
+
+TEST_F(FileExporterTest, GroupsGoToFilesOfTheirOwn) {
+  FileExporterSettings grouped = settings();
+  grouped.path = directory_ / "by" / "*.jsonl";
+  grouped.group_by = FileGroupSettings{.resource_attribute = "service.name", .max_open_files = 2};
+  start(grouped);
+  // Several resources in one batch; a third and a fourth file, so that others are closed.
+  EXPECT_TRUE(send(otlp::reference_bytes(1, "a") + otlp::reference_bytes(2, "b") +
+                   otlp::reference_bytes(3, "../../../c") + otlp::reference_bytes(4, "")));
+  EXPECT_TRUE(send(otlp::reference_bytes(5, "a")));
+  stop();
+  const auto spans = [&](const char* name) {
+    std::ifstream in(directory_ / "by" / name);
+    const auto read = otlp::read_json_lines(in);
+    return read ? read->size() : 0;
+  };
+  EXPECT_EQ(spans("a.jsonl"), 6U);
+  EXPECT_EQ(spans("b.jsonl"), 2U);
+  EXPECT_EQ(spans("c.jsonl"), 3U) << "what the data says does not lead out of the directory";
+  EXPECT_EQ(spans("MISSING.jsonl"), 4U);
+  EXPECT_EQ(balance().passed_on, 15U);
+}
+
+TEST_F(FileExporterTest, AGroupThatCannotHaveAFileIsACountedDrop) {
+  FileExporterSettings grouped = settings();
+  grouped.path = directory_ / "*.jsonl";
+  grouped.group_by = FileGroupSettings{.resource_attribute = "service.name"};
+  start(grouped);
+  EXPECT_TRUE(
+      send(otlp::reference_bytes(1, "a") + otlp::reference_bytes(2, std::string(500, 'x'))));
+  stop();
+  EXPECT_EQ(stage_.books.dropped("unwritable").value(), 2U);
+  EXPECT_EQ(balance().passed_on, 1U);
 }
 
 }  // namespace

@@ -149,8 +149,8 @@ TEST(JsonWriter, LeavesOutAMalformedSpanAndCountsIt) {
 
   std::string text;
   const JsonOutcome outcome = append_json(batch, text);
-  EXPECT_EQ(outcome.spans, 2U);
-  EXPECT_EQ(outcome.malformed_spans, 1U);
+  EXPECT_EQ(outcome.items, 2U);
+  EXPECT_EQ(outcome.malformed_items, 1U);
   EXPECT_EQ(nlohmann::json::parse(text)["resourceSpans"][0]["scopeSpans"][0]["spans"].size(), 2U);
 }
 
@@ -160,8 +160,8 @@ TEST(JsonWriter, ALinkWithAnIdOfAWrongLengthIsMalformed) {
   std::string text;
   const JsonOutcome outcome =
       append_json(Batch::from_encoder(request.SerializeAsString(), 2), text);
-  EXPECT_EQ(outcome.spans, 1U);
-  EXPECT_EQ(outcome.malformed_spans, 1U);
+  EXPECT_EQ(outcome.items, 1U);
+  EXPECT_EQ(outcome.malformed_items, 1U);
 }
 
 TEST(JsonWriter, AMalformedResourceIsWrittenEmptyAndCounted) {
@@ -170,7 +170,7 @@ TEST(JsonWriter, AMalformedResourceIsWrittenEmptyAndCounted) {
   std::string text;
   const JsonOutcome outcome = append_json(Batch::from_encoder(bytes, 1), text);
   EXPECT_EQ(outcome.malformed_parts, 1U);
-  EXPECT_EQ(outcome.spans, 1U);
+  EXPECT_EQ(outcome.items, 1U);
   EXPECT_THAT(text, HasSubstr(R"("resource":{},)"));
 }
 
@@ -181,7 +181,7 @@ TEST(JsonWriter, BoundsTheNestingOfValues) {
   for (int i = 0; i < 33; ++i) value = value->mutable_array_value()->add_values();
   JsonOutcome outcome;
   json_of(request, &outcome);
-  EXPECT_EQ(outcome.malformed_spans, 1U);
+  EXPECT_EQ(outcome.malformed_items, 1U);
 }
 
 TEST(JsonWriter, ReproducesTheProtocolsExample) {
