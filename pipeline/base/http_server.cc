@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/ip/v6_only.hpp>
@@ -38,7 +39,8 @@ HttpResponse respond(const Handlers& handlers, http::verb method, std::string_vi
   }
   const auto handler = handlers.find(std::string(target.substr(0, target.find('?'))));
   if (handler == handlers.end()) return {.status = 404, .body = "not here\n"};
-  return handler->second();
+  const std::size_t query = std::min(target.find('?'), target.size());
+  return handler->second({.query = target.substr(std::min(query + 1, target.size()))});
 }
 
 // One request and its answer; keeps itself alive through the pending operation.
@@ -71,6 +73,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
     response_.content_length(made.body.size());
     response_.keep_alive(false);
     if (parser_.get().method() != http::verb::head) response_.body() = std::move(made.body);
+    stream_.expires_after(kRequestTimeout);  // from now on: the handler may have taken its time
     http::async_write(stream_, response_, [self = shared_from_this()](error_code, std::size_t) {
       error_code error;
       if (self->stream_.socket().shutdown(tcp::socket::shutdown_send, error)) {
@@ -180,6 +183,16 @@ class AsioServer final : public HttpServer {
 };
 
 }  // namespace
+
+std::optional<std::string_view> query_value(std::string_view query, std::string_view key) {
+  while (!query.empty()) {
+    const std::string_view pair = query.substr(0, query.find('&'));
+    query.remove_prefix(std::min(pair.size() + 1, query.size()));
+    const std::size_t equals = std::min(pair.find('='), pair.size());
+    if (pair.substr(0, equals) == key) return pair.substr(std::min(equals + 1, pair.size()));
+  }
+  return std::nullopt;
+}
 
 Result<std::unique_ptr<HttpServer>> HttpServer::listen(std::string_view endpoint,
                                                        std::map<std::string, Handler> handlers) {

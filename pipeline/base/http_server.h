@@ -6,8 +6,11 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
+#include <type_traits>
+#include <utility>
 
 #include "pipeline/base/error.h"
 
@@ -19,10 +22,32 @@ struct HttpResponse {
   std::string body;
 };
 
+struct HttpRequest {
+  std::string_view query;  // behind the question mark; borrowed for the call
+};
+
+// The value of one key of a query, "a=1&b=2"; nothing when it is not there. Not percent-decoded.
+std::optional<std::string_view> query_value(std::string_view query, std::string_view key);
+
 class HttpServer {
  public:
-  // Called from the server's thread, one at a time; must not take long.
-  using Handler = std::function<HttpResponse()>;
+  // Called from the server's thread, one at a time: the others wait.
+  class Handler {
+   public:
+    // A function of a HttpRequest, or of nothing.
+    template <typename Function>
+    Handler(Function function) {  // NOLINT: as std::function
+      if constexpr (std::is_invocable_v<Function&, const HttpRequest&>) {
+        handle_ = std::move(function);
+      } else {
+        handle_ = [function = std::move(function)](const HttpRequest&) { return function(); };
+      }
+    }
+    HttpResponse operator()(const HttpRequest& request) const { return handle_(request); }
+
+   private:
+    std::function<HttpResponse(const HttpRequest&)> handle_;
+  };
 
   // Listens on "host:port" (port 0: any free one) and serves the handlers by exact path until it is
   // destroyed, which waits for a handler in progress.

@@ -1,5 +1,5 @@
 // The daemon's own log: one line per event on stderr, in the collector's console layout (time,
-// level, message). Any thread. Never log a value that came from the environment or from a `secret`
+// level, message), unless configure_log() has said otherwise. Any thread. Never log a value that came from the environment or from a `secret`
 // setting.
 #pragma once
 
@@ -12,12 +12,32 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
+
+#include "pipeline/base/error.h"
 
 namespace kernspan {
 
 enum class LogLevel { kDebug, kInfo, kWarn, kError };
 
 void set_log_level(LogLevel level);
+
+struct LogOutput {
+  bool json = false;                            // one object a line: level, ts, msg
+  std::vector<std::string> paths = {"stderr"};  // stderr, stdout, names of files (appended to)
+  // Of equal lines, how many an interval lets through: the first ones, then each n-th (0: none).
+  bool sampled = true;
+  std::uint64_t initial = 10;
+  std::uint64_t thereafter = 100;
+  std::chrono::nanoseconds interval = std::chrono::seconds(10);
+};
+
+// Before there are other threads. An error (a file that cannot be opened) changes nothing.
+Status configure_log(const LogOutput& output);
+
+// Lines that the sampling has held back.
+std::uint64_t log_lines_held_back();
+
 bool log_enabled(LogLevel level);
 void write_log(LogLevel level, std::string_view message);
 

@@ -12,8 +12,6 @@ namespace {
 // What protobuf allows a message to be. Positions in a slice have 32 bits.
 constexpr std::size_t kMaxBytes = std::numeric_limits<std::int32_t>::max();
 constexpr char kTooLarge[] = "the request is larger than 2 GiB";
-// A piece may keep a read buffer of 64 KiB alive. Smaller requests than two of them are copied.
-constexpr std::size_t kMaxJoined = 128 << 10;
 
 Slice join(const std::vector<Slice>& slices, std::size_t size) {
   if (slices.empty()) return {};
@@ -49,10 +47,10 @@ Result<Batch> Batch::from_wire(Slice request, Signal signal) {
 }
 
 Result<Batch> Batch::from_wire(std::vector<Slice> pieces, Signal signal) {
+  if (pieces.size() == 1) return from_wire(std::move(pieces.front()), signal);
   std::size_t size = 0;
   for (const Slice& piece : pieces) size += piece.size();
   if (size > kMaxBytes) return permanent(kTooLarge);
-  if (size <= kMaxJoined) return from_wire(join(pieces, size), signal);
   Result<CheckedPieces> checked = check_pieces(pieces, signal);
   if (!checked) return std::unexpected(std::move(checked.error()));
   return from_slices(std::move(checked->slices), checked->items, signal);

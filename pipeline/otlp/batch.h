@@ -60,8 +60,7 @@ class Batch {
     return from_wire(Slice(std::move(request)), signal);
   }
 
-  // The same for a request that came in pieces, cut anywhere. Large ones are not joined: see
-  // check_pieces().
+  // The same for a request that came in pieces, cut anywhere: they are not joined (check_pieces()).
   static Result<Batch> from_wire(std::vector<Slice> pieces, Signal signal = Signal::kTraces);
 
   // Takes bytes that this process encoded itself and whose items it has counted.

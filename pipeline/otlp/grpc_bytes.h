@@ -15,8 +15,8 @@ namespace kernspan::otlp {
 // One contiguous copy.
 Slice to_slice(const grpc::ByteBuffer& buffer);
 
-// A message that gRPC was told not to decompress: as the pieces that it came in, which keep gRPC's
-// read buffers alive, or inflated when it is gzip.
+// A message that gRPC was told not to decompress: inflated when it is gzip; else, when it is large, as
+// the pieces that it came in, which keep gRPC's read buffers alive; else as one copy.
 std::expected<std::vector<Slice>, GunzipError> to_inflated_slices(const grpc::ByteBuffer& buffer,
                                                                   std::size_t max_bytes);
 

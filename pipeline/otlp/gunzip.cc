@@ -52,6 +52,8 @@ class Inflater {
       if (Outcome stepped = step(); !stepped) return std::unexpected(stepped.error());
     }
     out_.resize(written_);
+    // The message may wait in a queue, which is bounded by sizes, not by capacities.
+    if (out_.capacity() - written_ > written_ / 4) out_.shrink_to_fit();
     return std::move(out_);
   }
 

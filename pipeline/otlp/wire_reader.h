@@ -18,7 +18,7 @@ enum class WireError : std::uint8_t {
   kNone,
   kTruncated,    // a field ends behind its message, or a length is larger than any message
   kVarint,       // more bytes than a number, or a length, can have
-  kFieldNumber,  // 0, or more than 29 bits
+  kFieldNumber,  // 0, more than 29 bits, or one that protobuf keeps for itself (19000 to 19999)
   kWireType,     // a group, or one that does not exist
 };
 
@@ -99,6 +99,7 @@ inline WireError read_tag(const char*& cursor, const char* end, std::uint32_t& n
   }
   if (tag > kMaxTag || tag < 8) return WireError::kFieldNumber;
   number = static_cast<std::uint32_t>(tag >> 3);
+  if (number >= 19'000 && number <= 19'999) return WireError::kFieldNumber;
   type = static_cast<std::uint8_t>(tag & 7);
   return WireError::kNone;
 }

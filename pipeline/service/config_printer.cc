@@ -65,9 +65,10 @@ class Printer {
       return;
     }
     const std::string text = with_doubled_dollars(without_password(node.text()));
-    const bool reads_as_other = node.quoted() && scalar_type(text) != ScalarType::kString;
-    // An empty value out of the environment counts as absent; quoted it would be a string.
-    if (text.empty() && !node.quoted()) {
+    // What a variable holds has the type that its reader wants; in quotes it would be a string.
+    const bool reads_as_other =
+        node.quoted() && !node.expanded() && scalar_type(text) != ScalarType::kString;
+    if (text.empty() && (node.expanded() || !node.quoted())) {
       out_ << YAML::Null;
     } else if (reads_as_other || text.find_first_of("\n\t\r") != std::string::npos) {
       out_ << YAML::DoubleQuoted << text;

@@ -24,6 +24,11 @@ Status Graph::start_all(std::vector<Part>& parts) {
 }
 
 Status Graph::start() {
+  for (Extension* extension : extension_views_) {
+    if (auto* observer = dynamic_cast<ServiceObserver*>(extension)) {
+      observer->observe(*description_);
+    }
+  }
   for (std::vector<Part>* parts : {&extensions_, &exporters_, &processors_, &receivers_}) {
     if (Status started = start_all(*parts); !started) {
       stop(std::chrono::steady_clock::now());

@@ -12,6 +12,7 @@
 
 #include "pipeline/component/factory.h"
 #include "pipeline/component/registry.h"
+#include "pipeline/service/service_description.h"
 #include "pipeline/service/settings.h"
 
 namespace kernspan {
@@ -59,6 +60,7 @@ class Graph {
   std::vector<Part> extensions_;
   std::vector<Extension*> extension_views_;  // the same objects
   Extensions extensions_by_id_;              // and again
+  std::unique_ptr<ServiceDescription> description_;
   std::vector<Part> exporters_;
   std::vector<std::unique_ptr<Consumer>> joints_;  // fan-outs and signal routers
   std::vector<Part> processors_;                   // and connectors

@@ -6,6 +6,7 @@
 #include <ranges>
 #include <utility>
 
+#include "pipeline/component/stage_names.h"
 #include "pipeline/service/fan_out.h"
 #include "pipeline/service/signal_router.h"
 
@@ -15,12 +16,6 @@ namespace {
 const ComponentSettings& settings_of(const std::vector<ComponentSettings>& components,
                                      const std::string& id) {
   return *std::ranges::find(components, id, &ComponentSettings::id);
-}
-
-// A processor exists once per pipeline, so its stage carries the pipeline's name.
-std::string stage_of(const char* section, const std::string& id, const std::string& pipeline = "") {
-  if (pipeline.empty()) return fmt::format("{}/{}", section, id);
-  return fmt::format("{}/{} ({})", section, id, pipeline);
 }
 
 // What the books of a stage count.
@@ -38,6 +33,7 @@ GraphBuilder::GraphBuilder(const ServiceSettings& settings, const Registry& regi
 
 Result<std::unique_ptr<Graph>> GraphBuilder::build() {
   add_stages();
+  graph_->description_ = std::make_unique<ServiceDescription>(settings_, context_.ledger);
   if (Status made = make_extensions(); !made) return std::unexpected(made.error());
   if (Status made = make_exporters(); !made) return std::unexpected(made.error());
   for (const PipelineSettings& pipeline : settings_.pipelines) {
@@ -155,8 +151,21 @@ Result<Consumer*> GraphBuilder::head_of(const PipelineSettings& pipeline) {
     next = made->get();
     graph_->processors_.push_back({context.path, *std::move(made)});
   }
+  next = tapped(pipeline, next);
   heads_.emplace(pipeline.id, next);
   return next;
+}
+
+Consumer* GraphBuilder::tapped(const PipelineSettings& pipeline, Consumer* head) {
+  const bool is_observed =
+      std::ranges::any_of(graph_->extension_views_, [](const Extension* extension) {
+        return dynamic_cast<const ServiceObserver*>(extension) != nullptr;
+      });
+  if (!is_observed || pipeline.signal != otlp::Signal::kTraces) return head;
+  auto tap = std::make_unique<SpanTap>(*head, context_.clock);
+  graph_->description_->add_tap(pipeline.id, *tap);
+  graph_->joints_.push_back(std::move(tap));
+  return graph_->joints_.back().get();
 }
 
 Result<Consumer*> GraphBuilder::connector(const std::string& id) {

@@ -27,6 +27,8 @@ class GraphBuilder {
   Status make_exporters();
   // The head of a pipeline, made together with everything behind it on the first call.
   Result<Consumer*> head_of(const PipelineSettings& pipeline);
+  // Puts a tap in front of the pipeline when an extension wants to see its spans.
+  Consumer* tapped(const PipelineSettings& pipeline, Consumer* head);
   Result<Consumer*> connector(const std::string& id);
   Status make_receivers();
 

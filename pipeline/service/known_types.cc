@@ -11,7 +11,6 @@ constexpr std::string_view kNeedsGateway =
     "take it out, and filter or change spans where they are made or stored";
 
 constexpr std::array kUnbuiltTypes = {
-    UnbuiltType{"receivers", "zipkin", "let its clients send OTLP"},
     UnbuiltType{"receivers", "jaeger", "let its clients send OTLP"},
     UnbuiltType{"receivers", "hostmetrics", kRemove},
     UnbuiltType{"receivers", "prometheus", "let Prometheus scrape the targets itself"},
@@ -56,7 +55,6 @@ constexpr std::array kUnbuiltTypes = {
     UnbuiltType{"extensions", "oauth2client", "use mutual TLS"},
     UnbuiltType{"extensions", "oidc", "use mutual TLS"},
     UnbuiltType{"extensions", "headers_setter", "write the headers at the exporter"},
-    UnbuiltType{"extensions", "file_storage", "use the queue in memory: remove storage"},
 };
 
 struct Rename {

@@ -7,6 +7,8 @@
 #include <optional>
 #include <utility>
 
+#include "pipeline/base/log.h"
+
 namespace kernspan {
 namespace {
 
@@ -42,6 +44,10 @@ Metrics::Registration add_process_metrics(Metrics& metrics, const Clock& clock) 
                         .help = "CPU time of the process, user and system, in seconds.",
                         .type = MetricType::kCounter,
                         .samples = {{{}, cpu_seconds()}}});
+    families.push_back({.name = "kernspan_log_held_back_lines",
+                        .help = "Lines that the sampling of the log has held back.",
+                        .type = MetricType::kCounter,
+                        .samples = {{{}, static_cast<double>(log_lines_held_back())}}});
     if (const std::optional<double> bytes = resident_bytes()) {
       families.push_back({.name = "otelcol_process_memory_rss",
                           .help = "Resident memory of the process in bytes.",

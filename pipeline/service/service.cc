@@ -6,6 +6,7 @@
 
 #include "pipeline/base/log.h"
 #include "pipeline/service/component_check.h"
+#include "pipeline/service/own_metrics.h"
 #include "pipeline/service/process_metrics.h"
 
 namespace kernspan {
@@ -67,8 +68,13 @@ Result<std::unique_ptr<Service>> Service::create_from(const ConfigNode& root,
 Service::Service(ServiceSettings settings, const Clock& clock)
     : settings_(std::move(settings)),
       process_metrics_(add_process_metrics(metrics_, clock)),
-      ledger_metrics_(metrics_.add_collector(
-          [this](std::vector<MetricFamily>& families) { ledger_.collect(families); })) {}
+      balances_(settings_, ledger_),
+      ledger_metrics_(metrics_.add_collector([this](std::vector<MetricFamily>& families) {
+        ledger_.collect(families);
+        balances_.collect(families);
+        collect_items(ledger_, families);
+      })),
+      target_info_(add_target_info(metrics_, settings_.telemetry)) {}
 
 Status Service::start() {
   const TelemetrySettings& telemetry = settings_.telemetry;
@@ -92,6 +98,7 @@ Status Service::start() {
 
 void Service::stop(std::chrono::steady_clock::time_point deadline) {
   graph_->stop(deadline);
+  if (!std::exchange(reported_, true)) balances_.report_at_rest();
   server_.reset();
 }
 

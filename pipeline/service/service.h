@@ -13,6 +13,7 @@
 #include "pipeline/base/metrics.h"
 #include "pipeline/service/effective_config.h"
 #include "pipeline/service/graph.h"
+#include "pipeline/service/pipeline_balance.h"
 
 namespace kernspan {
 
@@ -55,9 +56,12 @@ class Service {
   Metrics metrics_;
   Ledger ledger_;
   Metrics::Registration process_metrics_;
+  PipelineBalances balances_;
   Metrics::Registration ledger_metrics_;
+  Metrics::Registration target_info_;
   std::unique_ptr<Graph> graph_;
   std::unique_ptr<HttpServer> server_;
+  bool reported_ = false;  // the balance at rest
 };
 
 }  // namespace kernspan

@@ -79,7 +79,13 @@ int run(const Options& options, const DaemonSpec& spec, std::chrono::nanoseconds
   ConfigWarnings warnings;
   const Result<std::unique_ptr<Service>> service = Service::create(
       options.files, process_environment(), spec.registry, clock, warnings, options.config);
-  if (service) set_log_level((*service)->telemetry().log_level);
+  if (service) {
+    set_log_level((*service)->telemetry().log_level);
+    if (const Status configured = configure_log((*service)->telemetry().log_output); !configured) {
+      log_lines(LogLevel::kError, configured.error().message);
+      return kFailure;
+    }
+  }
   report_warnings(warnings);
   if (!service) {
     log_lines(LogLevel::kError, service.error().message);

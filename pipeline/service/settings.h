@@ -2,6 +2,7 @@
 // there are, which pipelines, and what refers to what.
 #pragma once
 
+#include <map>
 #include <string>
 #include <vector>
 
@@ -41,6 +42,9 @@ struct PipelineSettings {
 // Where /metrics is served, and how.
 struct TelemetrySettings {
   LogLevel log_level = LogLevel::kInfo;
+  LogOutput log_output;
+  // Of this program itself: the labels of target_info. An empty value removes one.
+  std::map<std::string, std::string> resource;
   bool serve_metrics = true;
   std::string metrics_endpoint = "localhost:8888";
   bool total_suffix = false;  // "_total" behind the names of counters

@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 
 #include <cstdint>
+#include <string>
+#include <vector>
 
 namespace kernspan {
 namespace {
@@ -17,12 +19,23 @@ void read_logs(ConfigReader& logs, TelemetrySettings& settings) {
                {"WARN", LogLevel::kWarn},
                {"error", LogLevel::kError},
                {"ERROR", LogLevel::kError}});
-  std::string encoding = "console";
-  logs.string("encoding", &encoding);
-  if (encoding != "console") logs.warning("encoding", "the log is always written as console text");
-  for (const char* key : {"sampling", "output_paths", "error_output_paths", "development",
-                          "disable_caller", "disable_stacktrace", "initial_fields", "processors"}) {
-    logs.ignored(key, "the log goes to standard error, and repeated lines are always limited");
+  LogOutput& output = settings.log_output;
+  logs.choice("encoding", &output.json, {{"console", false}, {"json", true}});
+  logs.string_list("output_paths", &output.paths);
+  if (output.paths.empty()) logs.error("output_paths", "must name a file, stderr or stdout");
+  std::vector<std::string> error_paths = {"stderr"};
+  logs.string_list("error_output_paths", &error_paths);
+  if (error_paths != std::vector<std::string>{"stderr"}) {
+    logs.warning("error_output_paths", "problems of the log itself go to standard error");
+  }
+  ConfigReader& sampling = logs.section("sampling");
+  sampling.boolean("enabled", &output.sampled);
+  sampling.duration("tick", &output.interval);
+  sampling.integer<std::uint64_t>("initial", &output.initial);
+  sampling.integer<std::uint64_t>("thereafter", &output.thereafter);
+  for (const char* key :
+       {"development", "disable_caller", "disable_stacktrace", "initial_fields", "processors"}) {
+    logs.ignored(key, "lines of the log have a time, a level and a message");
   }
 }
 
@@ -37,7 +50,8 @@ void read_prometheus(ConfigReader& prometheus, TelemetrySettings& settings) {
   prometheus.boolean("without_type_suffix", &without_type_suffix);
   prometheus.boolean("without_units", &without_units);
   prometheus.boolean("without_scope_info", &without_scope_info);
-  prometheus.ignored("with_resource_constant_labels", "metrics carry no resource labels");
+  prometheus.ignored("with_resource_constant_labels",
+                     "resource attributes are the labels of target_info only");
   if (!without_units) prometheus.warning("without_units", "names never carry a unit here");
   if (!without_scope_info)
     prometheus.warning("without_scope_info", "there is no scope information");
@@ -67,6 +81,15 @@ void read_readers(ConfigReader& metrics, TelemetrySettings& settings) {
   if (metrics.has("readers") && !found) settings.serve_metrics = false;
 }
 
+// Name to value; null removes what would be there otherwise.
+void read_resource(ConfigReader& telemetry, TelemetrySettings& settings) {
+  ConfigReader& resource = telemetry.section("resource");
+  for (const ConfigEntry& entry : resource.root().entries()) {
+    settings.resource[entry.key] = "";
+    resource.string(entry.key, &settings.resource[entry.key]);
+  }
+}
+
 }  // namespace
 
 void read_telemetry_settings(ConfigReader& telemetry, TelemetrySettings& settings) {
@@ -92,7 +115,7 @@ void read_telemetry_settings(ConfigReader& telemetry, TelemetrySettings& setting
   }
   metrics.endpoint("address", &settings.metrics_endpoint);
   if (level == Level::kNone) settings.serve_metrics = false;
-  telemetry.ignored("resource", "metrics carry no resource labels");
+  read_resource(telemetry, settings);
   telemetry.ignored("traces", "the daemons do not trace themselves");
 }
 

@@ -1,10 +1,14 @@
 // What the engine does with a request of 8,192 spans, without a network: bytes and spans per second
-// of one thread.
+// of one thread. tests/bench/engine measures the whole program.
 #include <benchmark/benchmark.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <string>
+#include <string_view>
+#include <vector>
 
+#include "pipeline/otlp/json_writer.h"
 #include "pipeline/otlp/request_check.h"
 #include "pipeline/otlp/resource_edit.h"
 #include "pipeline/otlp/span_edit.h"
@@ -102,7 +106,37 @@ void split_to_one_mib(benchmark::State& state) {
   });
 }
 
+void encode(benchmark::State& state) {
+  measure(state, [](const Batch& batch) {
+    if (sample_request(kSpans).byte_count() != batch.byte_count()) std::abort();
+  });
+}
+
+void write_json(benchmark::State& state) {
+  std::string json;
+  measure(state, [&](const Batch& batch) {
+    json.clear();
+    if (append_json(batch, json).spans != kSpans) std::abort();
+  });
+}
+
+void check_pieces_of_16_kib(benchmark::State& state) {
+  constexpr std::size_t kPiece = 16 << 10;
+  const Slice whole = request().slices()[0];
+  std::vector<Slice> pieces;
+  for (std::string_view rest = whole.view(); !rest.empty();
+       rest.remove_prefix(std::min(rest.size(), kPiece))) {
+    pieces.emplace_back(whole.owner(), rest.substr(0, kPiece));
+  }
+  measure(state, [&](const Batch&) {
+    const auto checked = check_pieces(pieces, Signal::kTraces);
+    if (!checked || checked->items != kSpans) std::abort();
+  });
+}
+
+BENCHMARK(encode);
 BENCHMARK(check);
+BENCHMARK(check_pieces_of_16_kib);
 BENCHMARK(index);
 BENCHMARK(check_and_index);
 BENCHMARK(upsert_resource);
@@ -111,6 +145,7 @@ BENCHMARK(filter_every_second_trace);
 BENCHMARK(find_attribute_in_each);
 BENCHMARK(split_into_traces);
 BENCHMARK(split_to_one_mib);
+BENCHMARK(write_json);
 
 }  // namespace
 }  // namespace kernspan::otlp

@@ -3,8 +3,6 @@ are older than the agent, and which request a call is for when many are served a
 
 import collections
 import http.client
-import json
-import subprocess
 import threading
 
 import case_report
@@ -107,6 +105,68 @@ class LinksTest(GrpcGoCase):
         self.assertEqual(evidence - {""}, {"goroutine"})
         self.assert_nothing_lost(tiers)
         self.assert_ledgers_balance(tiers)
+
+    def test_calls_of_http_handlers(self):
+        following = self.start_server("go")
+        gateway = rpc.Server(self.programs, "go", self.folder, following.port, role="gateway")
+        self.addCleanup(gateway.stop)
+        self.post(gateway.port, "warm", 4)
+        tiers = self.start_agent()
+        self.wait_until_probed(tiers)
+        self.post(gateway.port, "request", self.CALLS)
+        spans = self.wait_for_spans(tiers, {gateway.pid, following.pid}, 3 * self.CALLS)
+        by_id = {span.id: span for span in spans}
+        requests = {span.path: span for span in spans
+                    if (span.pid, span.kind) == (gateway.pid, SERVER) and span.path.startswith("/request")}
+        self.assertEqual(len(requests), self.CALLS)
+        handled = following.handled()
+        links = collections.Counter()
+        for span in spans:
+            if (span.pid, span.kind) != (following.pid, SERVER):
+                continue
+            # The size of its message tells which request it is for: "/request-17" sends 17 + 1,000 bytes.
+            call = by_id.get(span.parent)
+            request = by_id.get(call.parent) if call else None
+            path = self.path_of(rpc_score.message_size(span))
+            if path not in requests:
+                continue
+            links["none" if request is None else "right" if request.path == path else "wrong"] += 1
+        self.show("net/http -> go", f"{dict(links)}; {len(handled)} handled")
+        self.show_probes(tiers)
+        self.assertEqual(links["wrong"], 0)
+        self.assertGreaterEqual(links["right"], self.RECALL * self.CALLS)
+        self.assert_ledgers_balance(tiers)
+
+    @staticmethod
+    def path_of(message_bytes):
+        return None if message_bytes is None else f"/request-{message_bytes - 1000}"
+
+    def post(self, port, run, count):
+        """Each on one of the connections that are kept open, with a body that makes its call's message as many
+        bytes long as its number says."""
+        numbers = iter(range(count))
+        lock = threading.Lock()
+        failures = []
+
+        def work():
+            connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+            while True:
+                with lock:
+                    number = next(numbers, None)
+                if number is None:
+                    break
+                connection.request("POST", f"/{run}-{number}", body="x" * (1000 + number - 3))
+                response = connection.getresponse()
+                response.read()
+                if response.status != 200:
+                    failures.append(response.status)
+            connection.close()
+        workers = [threading.Thread(target=work) for _ in range(self.CONCURRENCY)]
+        for worker in workers:
+            worker.start()
+        for worker in workers:
+            worker.join()
+        self.assertEqual(failures, [])
 
 
 if __name__ == "__main__":

@@ -81,7 +81,8 @@ class Metrics:
 class Daemon:
     """One running daemon."""
 
-    def __init__(self, tier, folder, environment, configs=None, outlive_parent=False, name=None):
+    def __init__(self, tier, folder, environment, configs=None, outlive_parent=False, name=None,
+                 options=()):
         self.tier = tier
         self.name = name or tier
         self.metrics_port = free_port()
@@ -92,6 +93,7 @@ class Daemon:
                              "cmake --build build/release")
         for config in configs or [CONFIGS / f"{tier}.yaml"]:
             command += ["--config", config]
+        command += options
         self.log_start = self.log_path.stat().st_size if self.log_path.exists() else 0
         self.program = Program(f"kernspan-{tier}", command, self.log_path,
                                {**environment, "KERNSPAN_METRICS_PORT": str(self.metrics_port)},

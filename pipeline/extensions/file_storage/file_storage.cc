@@ -142,6 +142,15 @@ void read_mib(ConfigReader& reader, std::string_view key, std::uint64_t* bytes) 
   *bytes = mib << 20;
 }
 
+// Upstream's 0 is no bound; here it is the default one.
+void read_max_size(ConfigReader& reader, std::uint64_t* max_bytes) {
+  constexpr std::uint64_t kMinBytes = std::uint64_t{16} << 20;
+  std::uint64_t bytes = 0;
+  reader.bytes("max_size", &bytes);
+  if (bytes != 0 && bytes < kMinBytes) reader.error("max_size", "must be at least 16MiB");
+  if (bytes != 0) *max_bytes = bytes;
+}
+
 void read_compaction(ConfigReader& reader, storage::CompactionSettings* compaction) {
   reader.boolean("on_start", &compaction->on_start);
   reader.boolean("on_rebound", &compaction->on_rebound);
@@ -173,7 +182,7 @@ Result<std::unique_ptr<Extension>> create_file_storage(const ConfigNode& node,
   reader.string("directory_permissions", &settings.directory_permissions);
   // What it asks for, that a damaged file does not keep the collector from starting, holds anyway.
   reader.boolean("recreate", &settings.recreate);
-  reader.bytes("max_size", &queue.max_bytes, std::uint64_t{16} << 20);
+  read_max_size(reader, &queue.max_bytes);
   read_compaction(reader.section("compaction"), &queue.compaction);
   if (queue.directory.empty()) reader.error("directory", "must not be empty");
   const std::string& permissions = settings.directory_permissions;

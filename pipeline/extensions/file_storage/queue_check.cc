@@ -113,7 +113,8 @@ Result<CheckedQueue> check_records(const PageFile& file, const FileMeta& meta,
   TreeWalk walk(file, meta.records, TreeWalk::Keys::kBytes, used);
   const auto visit = [&](const PageNode& node) -> Status {
     const auto key = RecordKey::decode(node.key);
-    if (!key || key->id <= queue.last_id || node.value_bytes < kRecordHeaderBytes) {
+    if (!key || key->id <= queue.last_id || key->id > kMaxId ||
+        node.value_bytes < kRecordHeaderBytes) {
       return permanent("a record is none of a queue");
     }
     if (node.overflow_page != 0) {

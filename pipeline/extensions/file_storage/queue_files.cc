@@ -86,7 +86,7 @@ Result<SalvageReport> repair(const RecordFileSettings& settings, const std::stri
   {
     RecordFileSettings fresh_settings = settings;
     fresh_settings.path = fresh;
-    fresh_settings.sync = true;
+    fresh_settings.sync = false;  // once, at the end
     auto file = RecordFile::open(fresh_settings);
     if (!file) return std::unexpected(file.error());
     SalvageWriter writer(**file);

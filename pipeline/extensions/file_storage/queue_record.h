@@ -25,6 +25,9 @@ inline constexpr std::size_t kRecordHeaderBytes = 16;
 // LMDB makes one page run of each record, and keeps it in memory until it is committed.
 inline constexpr std::size_t kMaxRequestBytes = std::size_t{256} << 20;
 
+// Ids count from 1; a higher one was never given.
+inline constexpr std::uint64_t kMaxId = ~std::uint64_t{0} >> 1;
+
 struct RecordKey {
   std::uint64_t id = 0;
   std::uint32_t items = 0;

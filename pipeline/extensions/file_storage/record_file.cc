@@ -12,6 +12,7 @@
 #include <utility>
 
 #include "pipeline/base/log.h"
+#include "pipeline/extensions/file_storage/lmdb_handles.h"
 #include "pipeline/extensions/file_storage/page_file.h"
 
 namespace kernspan::storage {
@@ -19,29 +20,6 @@ namespace {
 
 constexpr mdb_mode_t kFileMode = 0600;
 constexpr unsigned kFlags = MDB_NOSUBDIR | MDB_NOLOCK | MDB_NOTLS | MDB_NORDAHEAD;
-// On a full disk: few enough for the reserve, whatever pages they lie on.
-constexpr std::size_t kRemovalsWhenFull = 64;
-// More at a time costs fewer calls, less leaves more to others.
-constexpr std::uint64_t kMaxGrowthBytes = std::uint64_t{64} << 20;
-// Pages of the tree and of the list of free pages that a commit writes anew.
-constexpr std::uint64_t kPagesPerCommit = 64;
-
-bool is_full(int code) {
-  return code == MDB_MAP_FULL || code == MDB_TXN_FULL || code == ENOSPC || code == EDQUOT ||
-         code == EFBIG;
-}
-
-std::string describe(int code) {
-  return mdb_strerror(code);
-}
-
-std::uint64_t value_bytes(const otlp::Batch& batch) {
-  return kRecordHeaderBytes + batch.byte_count();
-}
-
-MDB_val as_value(std::span<const char> bytes) {
-  return {bytes.size(), const_cast<char*>(bytes.data())};
-}
 
 std::string_view view(const MDB_val& value) {
   return {static_cast<const char*>(value.mv_data), value.mv_size};
@@ -51,44 +29,6 @@ std::uint64_t id_of(const MDB_val& key) {
   const auto decoded = RecordKey::decode(view(key));
   return decoded ? decoded->id : 0;
 }
-
-// A transaction that ends with its scope.
-class Transaction {
- public:
-  Transaction(MDB_env* environment, unsigned flags)
-      : code_(mdb_txn_begin(environment, nullptr, flags, &handle_)) {}
-  ~Transaction() {
-    if (handle_ != nullptr) mdb_txn_abort(handle_);
-  }
-  Transaction(const Transaction&) = delete;
-  Transaction& operator=(const Transaction&) = delete;
-
-  int code() const { return code_; }
-  MDB_txn* get() const { return handle_; }
-  int commit() { return mdb_txn_commit(std::exchange(handle_, nullptr)); }
-
- private:
-  MDB_txn* handle_ = nullptr;
-  const int code_;
-};
-
-class Cursor {
- public:
-  Cursor(MDB_txn* transaction, MDB_dbi database)
-      : code_(mdb_cursor_open(transaction, database, &handle_)) {}
-  ~Cursor() {
-    if (handle_ != nullptr) mdb_cursor_close(handle_);
-  }
-  Cursor(const Cursor&) = delete;
-  Cursor& operator=(const Cursor&) = delete;
-
-  int code() const { return code_; }
-  MDB_cursor* get() const { return handle_; }
-
- private:
-  MDB_cursor* handle_ = nullptr;
-  const int code_;
-};
 
 }  // namespace
 
@@ -186,67 +126,6 @@ std::uint64_t RecordFile::offset_of(const MDB_val& value) {
   return static_cast<std::uint64_t>(data - map_);
 }
 
-bool RecordFile::is_worn() const {
-  return used_bytes() + kReserveBytes / 2 > allocated_bytes_;
-}
-
-bool RecordFile::allocate(std::uint64_t bytes) {
-  int code = 0;
-  do {
-    code = ::fallocate(fd_, 0, 0, static_cast<off_t>(bytes)) == 0 ? 0 : errno;
-  } while (code == EINTR);
-  // A file system that cannot reserve: the file is at least as long as its map.
-  if (code == EOPNOTSUPP) {
-    code =
-        bytes <= allocated_bytes_ || ::ftruncate(fd_, static_cast<off_t>(bytes)) == 0 ? 0 : errno;
-  }
-  errno = code;
-  if (code != 0) {
-    struct stat status = {};
-    // Of a failed attempt the file may have become longer, but not solid.
-    if (::fstat(fd_, &status) == 0 &&
-        static_cast<std::uint64_t>(status.st_size) > allocated_bytes_) {
-      static_cast<void>(::ftruncate(fd_, static_cast<off_t>(allocated_bytes_)));
-    }
-    return false;
-  }
-  allocated_bytes_ = std::max(allocated_bytes_, bytes);
-  return true;
-}
-
-void RecordFile::make_room(std::span<const RecordToAppend> records) {
-  std::uint64_t pages = kPagesPerCommit + records.size();
-  for (const RecordToAppend& record : records) {
-    pages += overflow_pages_of(value_bytes(*record.batch), page_bytes_);
-  }
-  const std::uint64_t needed = used_bytes() + pages * page_bytes_ + kReserveBytes;
-  if (needed <= allocated_bytes_) return;
-  const std::uint64_t growth = std::min(kMaxGrowthBytes, allocated_bytes_ / 2);
-  const std::uint64_t wanted = std::min(std::max(needed, allocated_bytes_ + growth),
-                                        std::max(settings_.max_bytes, allocated_bytes_));
-  const bool allowed = needed <= wanted;
-  // When there is no room for growth, then for what it takes. Without it the records may still fit
-  // into pages that are free.
-  if (allowed && (allocate(wanted) || (needed < wanted && allocate(needed)))) return;
-  why_full_ = allowed ? fmt::format("the disk is full ({})", std::strerror(errno))
-                      : fmt::format("max_size, {} MiB, is reached", settings_.max_bytes >> 20);
-}
-
-int RecordFile::set_map(std::uint64_t bytes) {
-  bytes = std::max(bytes, used_bytes());
-  bytes -= bytes % page_bytes_;
-  if (bytes == map_bytes_) return 0;
-  const std::unique_lock alone(readers_);
-  map_ = nullptr;
-  const int code = mdb_env_set_mapsize(environment_, bytes);
-  if (code == 0) {
-    map_bytes_ = bytes;
-  } else {
-    broken_ = true;  // without a map
-  }
-  return code;
-}
-
 CommitOutcome RecordFile::commit(std::span<const RecordToAppend> records,
                                  std::span<const std::uint64_t> removals) {
   CommitOutcome outcome;
@@ -254,56 +133,18 @@ CommitOutcome RecordFile::commit(std::span<const RecordToAppend> records,
   const std::uint64_t limit = allocated_bytes_ - std::min(allocated_bytes_, kReserveBytes);
   std::size_t fitting = 0;
   int code = set_map(limit);
-  if (code == 0) code = transact(records, removals, &fitting);
+  if (code == 0) {
+    code = leaves_reserve(records) ? transact(records, removals, &fitting) : MDB_MAP_FULL;
+  }
   if (code == 0) return {.appended = records.size(), .removed = removals.size()};
   if (is_full(code)) {
-    outcome.full = true;
     outcome.problem = why_full_.empty() ? describe(code) : why_full_;
-    // First what gives room back, with the reserve.
-    code = set_map(allocated_bytes_);
-    while (code == 0 && outcome.removed < removals.size()) {
-      const auto some = removals.subspan(outcome.removed)
-                            .first(std::min(kRemovalsWhenFull, removals.size() - outcome.removed));
-      std::size_t none = 0;
-      code = transact({}, some, &none);
-      if (code == 0) outcome.removed += some.size();
-    }
-    if (code == 0 && !records.empty()) code = ripen();
-    if (code == 0) code = set_map(limit);
-    fitting = records.size();
-    while (code == 0 && fitting != 0 && !is_worn()) {
-      const std::size_t tried = fitting;
-      code = transact(records.first(tried), {}, &fitting);
-      if (code == 0) {
-        outcome.appended = tried;
-        break;
-      }
-      if (!is_full(code)) break;
-      // It was the commit itself that did not fit.
-      if (fitting >= tried) fitting = tried / 2;
-      code = 0;
-    }
+    code = commit_when_full(records, removals, limit, &outcome);
   }
   if (code != 0 && !is_full(code)) outcome.problem = describe(code);
+  const bool all = outcome.appended == records.size() && outcome.removed == removals.size();
+  if (all) outcome.problem.reset();
   return outcome;
-}
-
-// LMDB reuses pages only two transactions after the one that freed them. When everything is refused
-// there are no others.
-int RecordFile::ripen() {
-  for (; unripe_ > 0; --unripe_) {
-    const std::unique_lock alone(readers_);
-    Transaction transaction(environment_, 0);
-    if (transaction.code() != 0) return transaction.code();
-    const auto key_bytes = RecordKey{}.encode();
-    MDB_val key = as_value(key_bytes);
-    MDB_val value = as_value(key_bytes);
-    int code = mdb_put(transaction.get(), records_, &key, &value, 0);
-    if (code == 0) code = mdb_del(transaction.get(), records_, &key, nullptr);
-    if (code == 0) code = transaction.commit();
-    if (code != 0) return code;
-  }
-  return 0;
 }
 
 int RecordFile::transact(std::span<const RecordToAppend> records,

@@ -35,7 +35,6 @@ struct CommitOutcome {
   std::size_t appended = 0;                 // that many, from the first
   std::size_t removed = 0;                  // that many, from the first
   std::optional<std::string> problem = {};  // why not all
-  bool full = false;                        // the problem is one of room
 };
 
 struct RecordToAppend {
@@ -79,20 +78,28 @@ class RecordFile {
   Status copy_to(const std::string& path);
 
   std::uint64_t file_bytes() const { return allocated_bytes_; }
-  // Removals have used up much of the reserve: nothing more fits until the file was compacted.
+  // Removals have used up much of the reserve; a compaction restores it.
   bool is_worn() const;
   // LMDB gave up this environment: it must be opened again.
   bool is_broken() const { return broken_; }
 
  private:
+  // Of the tree and of the list of free pages that a commit writes anew.
+  static constexpr std::uint64_t kPagesPerCommit = 64;
+
   explicit RecordFile(RecordFileSettings settings) : settings_(std::move(settings)) {}
 
   Status open_environment();
   bool allocate(std::uint64_t bytes);
+  bool leaves_reserve(std::span<const RecordToAppend> records) const;
+  std::uint64_t free_bytes() const;
   void make_room(std::span<const RecordToAppend> records);
   int set_map(std::uint64_t bytes);
   int transact(std::span<const RecordToAppend> records, std::span<const std::uint64_t> removals,
                std::size_t* fitting);
+  int commit_when_full(std::span<const RecordToAppend> records,
+                       std::span<const std::uint64_t> removals, std::uint64_t limit,
+                       CommitOutcome* outcome);
   int ripen();
   int remove(MDB_cursor* cursor, std::uint64_t id);
   std::uint64_t used_bytes() const;

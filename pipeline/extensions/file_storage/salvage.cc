@@ -75,7 +75,7 @@ class Salvage {
 
   void take(const PageNode& node) {
     const auto key = RecordKey::decode(node.key);
-    if (!key || key->id == 0 || found_.contains(key->id)) return;
+    if (!key || key->id == 0 || key->id > kMaxId || found_.contains(key->id)) return;
     const auto value = value_of(node);
     if (!value || !check_record(*key, *value)) {
       // A copy of the record may be whole: pages are not overwritten at once.

@@ -119,7 +119,6 @@ void K8sApiDetectorSettings::read(ConfigReader& detector) {
   detector.choice("auth_type", &type,
                   {{"serviceAccount", AuthType::kServiceAccount}, {"none", AuthType::kNone}});
   uses_service_account = type == AuthType::kServiceAccount;
-  detector.ignored("context", "it belongs to auth_type kubeConfig, which is not supported");
   detector.string("node_from_env_var", &node_from_env_var);
   if (node_from_env_var.empty()) node_from_env_var = K8sApiDetectorSettings().node_from_env_var;
   attributes.read(detector);

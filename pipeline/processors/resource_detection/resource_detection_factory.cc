@@ -14,12 +14,6 @@
 namespace kernspan {
 namespace {
 
-// Names that are not upstream's, or not any more.
-bool means_k8s_api(std::string_view name) {
-  return name == "k8s_api" || name == "k8snode" || name == "kubernetes_node" ||
-         name == "kubernetes";
-}
-
 // Upstream's other detectors ask cloud providers and platforms.
 constexpr std::array<std::string_view, 21> kOtherDetectors = {
     "akamai", "aks",          "alibaba_ecs",       "azure",
@@ -73,9 +67,9 @@ class SettingsReader {
     if (name == "env") return make_env_detector(sources_);
     if (name == "system") return make_system_detector(system_, sources_);
     if (name == "docker") return make_docker_detector(docker_, sources_);
-    if (means_k8s_api(name)) {
-      if (name != "k8s_api") {
-        reader_.warning("detectors", fmt::format("\"{}\" is read as k8s_api; rename it", name));
+    if (name == "k8s_api" || name == "k8snode") {
+      if (name == "k8snode") {
+        reader_.warning("detectors", "\"k8snode\" is now called k8s_api; rename it");
       }
       return make_k8s_api_detector(k8s_api_, sources_);
     }

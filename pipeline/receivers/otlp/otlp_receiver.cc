@@ -4,7 +4,6 @@
 #include <grpc/support/time.h>
 #include <grpcpp/completion_queue.h>
 #include <grpcpp/generic/async_generic_service.h>
-#include <grpcpp/security/server_credentials.h>
 #include <grpcpp/server.h>
 #include <grpcpp/server_builder.h>
 
@@ -20,8 +19,9 @@
 #include "pipeline/base/log.h"
 #include "pipeline/otlp/grpc_bytes.h"
 #include "pipeline/otlp/grpc_log.h"
-#include "pipeline/otlp/pem_file.h"
 #include "pipeline/otlp/rpc_status.h"
+#include "pipeline/receivers/otlp/grpc_server_options.h"
+#include "pipeline/receivers/server_auth.h"
 
 namespace kernspan {
 namespace {
@@ -29,25 +29,8 @@ namespace {
 // Calls that are read and handed on at a time; more wait inside gRPC, without their messages. With
 // the largest message this bounds the receiver's memory.
 constexpr std::size_t kMaxCalls = 128;
-// Streams per connection. The exporters in use have 10 requests under way.
-constexpr int kMaxStreamsPerConnection = 100;
 constexpr unsigned kMaxThreads = 4;
-
-Result<std::shared_ptr<grpc::ServerCredentials>> credentials(const ServerTlsSettings& tls) {
-  if (!tls.enabled) return grpc::InsecureServerCredentials();
-  const auto certificate = otlp::read_pem_file(tls.cert_file);
-  if (!certificate) return std::unexpected(certificate.error());
-  const auto key = otlp::read_pem_file(tls.key_file);
-  if (!key) return std::unexpected(key.error());
-  const auto client_ca = otlp::read_pem_file(tls.client_ca_file);
-  if (!client_ca) return std::unexpected(client_ca.error());
-  grpc::SslServerCredentialsOptions options(
-      client_ca->empty() ? GRPC_SSL_DONT_REQUEST_CLIENT_CERTIFICATE
-                         : GRPC_SSL_REQUEST_AND_REQUIRE_CLIENT_CERTIFICATE_AND_VERIFY);
-  options.pem_key_cert_pairs.push_back({*key, *certificate});
-  options.pem_root_certs = *client_ca;
-  return grpc::SslServerCredentials(options);
-}
+constexpr std::size_t kMaxQuotedMethod = 128;
 
 grpc::Status to_grpc(const Error& error) {
   return {error.kind == ErrorKind::kRetryable ? grpc::StatusCode::UNAVAILABLE
@@ -59,9 +42,14 @@ grpc::Status to_grpc(const Error& error) {
 
 class OtlpReceiver::Server {
  public:
-  Server(const std::string& path, const GrpcServerSettings& settings, Consumer& next,
-         const Books& books)
-      : path_(path), settings_(settings), next_(next), books_(books) {}
+  Server(const std::string& path, const GrpcServerSettings& settings, otlp::Signals signals,
+         const ServerAuthenticator* authenticator, Consumer& next, const Books& books)
+      : path_(path),
+        settings_(settings),
+        signals_(signals),
+        authenticator_(authenticator),
+        next_(next),
+        books_(books) {}
 
   // As start() of the receiver; once.
   Status listen();
@@ -78,6 +66,7 @@ class OtlpReceiver::Server {
     std::optional<grpc::GenericServerContext> context;
     std::optional<grpc::GenericServerAsyncReaderWriter> stream;
     grpc::ByteBuffer request;
+    otlp::Signal signal = otlp::Signal::kTraces;
   };
 
   void run();
@@ -85,10 +74,13 @@ class OtlpReceiver::Server {
   void advance(Call& call, bool ok);
   void begin_read(Call& call);
   void answer(Call& call, const grpc::Status& status);
-  grpc::Status take(const grpc::ByteBuffer& message);
+  std::optional<grpc::Status> refusal(Call& call) const;
+  grpc::Status take(const grpc::ByteBuffer& message, otlp::Signal signal);
 
   const std::string& path_;
   const GrpcServerSettings& settings_;
+  const otlp::Signals signals_;
+  const ServerAuthenticator* const authenticator_;  // null: nobody is asked
   Consumer& next_;
   const Books& books_;
   int port_ = 0;
@@ -107,20 +99,19 @@ class OtlpReceiver::Server {
 };
 
 Status OtlpReceiver::Server::listen() {
-  const auto server_credentials = credentials(settings_.tls);
-  if (!server_credentials) return std::unexpected(server_credentials.error());
+  const auto server_credentials = make_server_credentials(settings_.tls);
+  if (!server_credentials) {
+    return permanent(fmt::format("{}: {}", path_, server_credentials.error().message));
+  }
   // The collector's ":4317" means every interface.
   const std::string address =
       settings_.endpoint.starts_with(':') ? "[::]" + settings_.endpoint : settings_.endpoint;
   grpc::ServerBuilder builder;
   builder.AddListeningPort(address, *server_credentials, &port_);
-  builder.SetMaxReceiveMessageSize(static_cast<int>(settings_.max_recv_msg_size_bytes));
-  builder.AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS, kMaxStreamsPerConnection);
+  set_server_options(settings_, builder);
   // Messages come as they were sent and are inflated within their bound by take().
   builder.AddChannelArgument(GRPC_ARG_ENABLE_PER_MESSAGE_DECOMPRESSION, 0);
   builder.SetCompressionAlgorithmSupportStatus(GRPC_COMPRESS_DEFLATE, false);
-  // Without this two programs may listen on one port, and each gets some of the connections.
-  builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
   builder.RegisterAsyncGenericService(&service_);
   queue_ = builder.AddCompletionQueue();
   server_ = builder.BuildAndStart();
@@ -189,7 +180,7 @@ void OtlpReceiver::Server::advance(Call& call, bool ok) {
       if (ok) return begin_read(call);
       break;
     case Call::Step::kRead: {
-      if (ok) return answer(call, take(call.request));
+      if (ok) return answer(call, take(call.request, call.signal));
       books_.no_message.add();
       return answer(call, {grpc::StatusCode::INVALID_ARGUMENT, "the call has no message"});
     }
@@ -202,14 +193,39 @@ void OtlpReceiver::Server::advance(Call& call, bool ok) {
 }
 
 void OtlpReceiver::Server::begin_read(Call& call) {
-  if (call.context->method() != otlp::kExportMethod) {
-    books_.unimplemented.add();
-    return answer(call,
-                  {grpc::StatusCode::UNIMPLEMENTED,
-                   "unknown method " + call.context->method() + ": this is a trace receiver"});
-  }
+  if (const auto refused = refusal(call)) return answer(call, *refused);
   call.step = Call::Step::kRead;
   call.stream->Read(&call.request, &call);
+}
+
+// Why the call's message need not be read.
+std::optional<grpc::Status> OtlpReceiver::Server::refusal(Call& call) const {
+  if (authenticator_ != nullptr) {
+    const auto& metadata = call.context->client_metadata();
+    const auto header = [&](std::string_view name) -> std::optional<std::string_view> {
+      const auto found = metadata.find(grpc::string_ref(name.data(), name.size()));
+      if (found == metadata.end()) return std::nullopt;
+      return std::string_view(found->second.data(), found->second.size());
+    };
+    if (const Status known = authenticator_->authenticate(header); !known) {
+      books_.unauthenticated.add();
+      return grpc::Status(grpc::StatusCode::UNAUTHENTICATED, known.error().message);
+    }
+  }
+  const std::string& method = call.context->method();
+  for (const otlp::Signal signal : otlp::kAllSignals) {
+    if (method != otlp::export_method(signal)) continue;
+    call.signal = signal;
+    if (signals_.contains(signal)) return std::nullopt;
+    books_.unimplemented.add();
+    return grpc::Status(grpc::StatusCode::UNIMPLEMENTED,
+                        fmt::format("unknown method {}: no pipeline of {} has this receiver",
+                                    method, otlp::name_of(signal)));
+  }
+  books_.unimplemented.add();
+  return grpc::Status(grpc::StatusCode::UNIMPLEMENTED,
+                      fmt::format("unknown method {}: traces and metrics are received here",
+                                  method.substr(0, kMaxQuotedMethod)));
 }
 
 void OtlpReceiver::Server::answer(Call& call, const grpc::Status& status) {
@@ -222,7 +238,11 @@ void OtlpReceiver::Server::answer(Call& call, const grpc::Status& status) {
   }
 }
 
-grpc::Status OtlpReceiver::Server::take(const grpc::ByteBuffer& message) {
+grpc::Status OtlpReceiver::Server::take(const grpc::ByteBuffer& message, otlp::Signal signal) {
+  if (const Status admitted = next_.admit(signal, message.Length()); !admitted) {
+    books_.not_admitted.add();
+    return to_grpc(admitted.error());
+  }
   auto request = otlp::to_inflated_slices(message, settings_.max_recv_msg_size_bytes);
   if (!request && request.error() == otlp::GunzipError::kTooLarge) {
     books_.too_large.add();
@@ -231,56 +251,32 @@ grpc::Status OtlpReceiver::Server::take(const grpc::ByteBuffer& message) {
                         "max_recv_msg_size_mib here, or send smaller batches",
                         settings_.max_recv_msg_size_bytes)};
   }
-  auto batch = request ? otlp::Batch::from_wire(std::move(*request))
+  auto batch = request ? otlp::Batch::from_wire(std::move(*request), signal)
                        : permanent("the message is not well-formed gzip");
   if (!batch) {
     books_.malformed.add();
     KERNSPAN_LOG_LIMITED(kWarn, "{}: refused a request: {}", path_, batch.error().message);
     return {grpc::StatusCode::INVALID_ARGUMENT, batch.error().message};
   }
-  const std::size_t spans = batch->item_count();
-  if (spans == 0) return grpc::Status::OK;
-  if (const Status taken = next_.consume(std::move(*batch)); !taken) {
-    books_.refused_spans.add(spans);
-    books_.stage.refuse(spans);
-    return to_grpc(taken.error());
-  }
-  books_.accepted_spans.add(spans);
-  books_.stage.take(spans);
-  books_.stage.pass_on(spans);
-  return grpc::Status::OK;
+  const Status taken = books_.items.hand_on(next_, std::move(*batch));
+  return taken ? grpc::Status::OK : to_grpc(taken.error());
 }
-
-namespace {
-
-Counter& span_counter(const ComponentContext& context, const char* name, const char* help) {
-  return context.metrics.counter(name, help, {{"receiver", context.id}, {"transport", "grpc"}});
-}
-
-Counter& request_counter(const ComponentContext& context, const char* reason) {
-  return context.metrics.counter(
-      "kernspan_receiver_refused_requests",
-      "Requests refused before their spans were known: malformed, too_large (when decompressed), "
-      "no_message (aborted, or larger than max_recv_msg_size_mib as sent), unimplemented.",
-      {{"receiver", context.id}, {"transport", "grpc"}, {"reason", reason}});
-}
-
-}  // namespace
 
 OtlpReceiver::OtlpReceiver(const ComponentContext& context, GrpcServerSettings settings,
                            Consumer& next)
-    : path_(context.path),
+    : path_(context.path + "::protocols::grpc"),
       settings_(std::move(settings)),
+      signals_(context.signals),
+      extensions_(context.extensions),
       next_(next),
-      books_{.stage = context.books,
-             .accepted_spans = span_counter(context, "otelcol_receiver_accepted_spans",
-                                            "Spans that the pipeline took."),
-             .refused_spans = span_counter(context, "otelcol_receiver_refused_spans",
-                                           "Spans that the pipeline refused; the client was told."),
-             .malformed = request_counter(context, "malformed"),
-             .too_large = request_counter(context, "too_large"),
-             .no_message = request_counter(context, "no_message"),
-             .unimplemented = request_counter(context, "unimplemented")} {}
+      item_books_(context, "grpc"),
+      books_{.items = item_books_,
+             .malformed = item_books_.refused_requests("malformed"),
+             .too_large = item_books_.refused_requests("too_large"),
+             .no_message = item_books_.refused_requests("no_message"),
+             .not_admitted = item_books_.refused_requests("not_admitted"),
+             .unauthenticated = item_books_.refused_requests("unauthenticated"),
+             .unimplemented = item_books_.refused_requests("unimplemented")} {}
 
 OtlpReceiver::~OtlpReceiver() {
   stop(std::chrono::steady_clock::now());
@@ -288,7 +284,9 @@ OtlpReceiver::~OtlpReceiver() {
 
 Status OtlpReceiver::start() {
   otlp::route_grpc_log();
-  server_ = std::make_unique<Server>(path_, settings_, next_, books_);
+  const auto authenticator = find_authenticator(extensions_, settings_.authenticator, path_);
+  if (!authenticator) return std::unexpected(authenticator.error());
+  server_ = std::make_unique<Server>(path_, settings_, signals_, *authenticator, next_, books_);
   if (Status listening = server_->listen(); !listening) return listening;
   log_info("{}: OTLP over gRPC on {} (port {})", path_, settings_.endpoint, server_->port());
   return {};
@@ -300,16 +298,6 @@ void OtlpReceiver::stop(std::chrono::steady_clock::time_point deadline) {
 
 int OtlpReceiver::port() const {
   return server_ == nullptr ? 0 : server_->port();
-}
-
-ReceiverFactory otlp_receiver_factory() {
-  const auto create = [](const ConfigNode& node, const ComponentContext& context,
-                         Consumer& next) -> Result<std::unique_ptr<Receiver>> {
-    auto settings = read_otlp_receiver_settings(node, context.path, context.warnings);
-    if (!settings) return std::unexpected(settings.error());
-    return std::make_unique<OtlpReceiver>(context, std::move(*settings), next);
-  };
-  return {.type = "otlp", .create = create};
 }
 
 }  // namespace kernspan

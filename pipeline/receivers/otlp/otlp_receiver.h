@@ -1,18 +1,21 @@
-// Type `otlp`: OTLP over gRPC, with byte buffers. A request is checked in its wire form and handed
-// on as it came; no message class is ever filled.
+// OTLP over gRPC, with byte buffers. A request is checked in its wire form and handed on as it came;
+// no message class is ever filled.
 #pragma once
 
 #include <memory>
+#include <string>
 
+#include "pipeline/component/authentication.h"
 #include "pipeline/component/factory.h"
 #include "pipeline/receivers/otlp/otlp_settings.h"
+#include "pipeline/receivers/receiver_books.h"
 
 namespace kernspan {
 
-ReceiverFactory otlp_receiver_factory();
-
-// Answers, as upstream: malformed INVALID_ARGUMENT; refused by the pipeline UNAVAILABLE when it is
-// worth another try, else INTERNAL; other services UNIMPLEMENTED.
+// Answers, as upstream: malformed INVALID_ARGUMENT; refused by the pipeline (also by its admit(),
+// which is asked before a message is decompressed) UNAVAILABLE when it is worth another try, else
+// INTERNAL; without a good token UNAUTHENTICATED; services of signals that no pipeline takes, and
+// unknown ones, UNIMPLEMENTED.
 class OtlpReceiver final : public Receiver {
  public:
   OtlpReceiver(const ComponentContext& context, GrpcServerSettings settings, Consumer& next);
@@ -30,18 +33,21 @@ class OtlpReceiver final : public Receiver {
   class Server;  // keeps gRPC's headers out of this one
 
   struct Books {
-    StageBooks& stage;
-    Counter& accepted_spans;
-    Counter& refused_spans;
+    const ReceiverBooks& items;
     Counter& malformed;
     Counter& too_large;
     Counter& no_message;
+    Counter& not_admitted;
+    Counter& unauthenticated;
     Counter& unimplemented;
   };
 
   const std::string path_;
   const GrpcServerSettings settings_;
+  const otlp::Signals signals_;
+  const Extensions& extensions_;
   Consumer& next_;
+  const ReceiverBooks item_books_;
   const Books books_;
   std::unique_ptr<Server> server_;
 };

@@ -56,6 +56,10 @@ void decode(const std::uint8_t* data, std::size_t size) {
           }
         } else if constexpr (std::is_same_v<View, ExecView>) {
           total = total + sum(view.comm) + sum(view.args);
+        } else if constexpr (std::is_same_v<View, GrpcCallView>) {
+          require(view.method.size() <= sizeof view.event->method);
+          require(view.event->stream % 2 == 1);
+          total = total + sum(view.method);
         }
       },
       *event);
@@ -84,6 +88,12 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
       std::memcpy(sized.data() + offsetof(ks_transfer_event, flags), &flags, sizeof flags);
       decode(sized.data(), sized.size());
     }
+    // Records of one size only: from whatever bytes there are.
+    sized.resize(sizeof(ks_grpc_call_event));
+    const std::uint32_t kind_and_size[] = {KS_EVENT_GRPC_CALL, sizeof(ks_grpc_call_event)};
+    std::memcpy(sized.data() + offsetof(ks_event_header, kind), kind_and_size,
+                sizeof kind_and_size);
+    decode(sized.data(), sized.size());
   }
   return 0;
 }

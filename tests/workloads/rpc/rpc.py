@@ -226,11 +226,11 @@ def _existing(program):
 
 
 class Server:
-    def __init__(self, programs, language, folder, next_port=None):
+    def __init__(self, programs, language, folder, next_port=None, role="server"):
         self.port = free_port()
-        self.log = pathlib.Path(folder) / f"{language}-server-{self.port}.log"
-        command, environment = programs.command(language, "server")
-        self.program = Program(f"{language} server",
+        self.log = pathlib.Path(folder) / f"{language}-{role}-{self.port}.log"
+        command, environment = programs.command(language, role)
+        self.program = Program(f"{language} {role}",
                                [*command, self.port, *([next_port] if next_port else [])], self.log,
                                environment)
         self.program.wait_for(lambda: "ready" in self.log.read_text(errors="replace"), "it prints ready")

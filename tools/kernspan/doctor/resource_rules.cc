@@ -84,16 +84,15 @@ void find_numeric_attributes(const Subject& subject, Reporter& reporter) {
     if (attributes == nullptr) continue;
     for (const ConfigNode& attribute : attributes->items()) {
       const ConfigNode* value = at(&attribute, {"value"});
-      if (value == nullptr || !value->is_scalar() || !value->expanded() || value->quoted())
-        continue;
+      if (value == nullptr || !value->is_scalar() || !value->expanded()) continue;
       const ScalarType type = scalar_type(value->text());
       if (type != ScalarType::kInteger && type != ScalarType::kNumber) continue;
       reporter.add(value->position(),
                    fmt::format("{}: what {} holds reads as a number: {} becomes a number, and no "
                                "longer matches what is text elsewhere",
                                processor.path(), value->shown(), text_at(&attribute, {"key"})),
-                   "put the reference into double quotes, or add action: convert, converted_type: "
-                   "string");
+                   "quotes do not help: give it a value that is no number, or add action: convert, "
+                   "converted_type: string");
     }
   }
 }

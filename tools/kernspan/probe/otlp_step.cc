@@ -5,8 +5,12 @@
 #include <string>
 #include <utility>
 
+#include "pipeline/base/clock.h"
+#include "pipeline/component/factory.h"
 #include "pipeline/exporters/otlp/grpc_transport.h"
 #include "pipeline/exporters/otlp/otlp_settings.h"
+#include "pipeline/exporters/otlp_http/http_transport.h"
+#include "pipeline/exporters/otlp_http/otlp_http_settings.h"
 
 namespace kernspan::tools {
 namespace {
@@ -14,9 +18,15 @@ namespace {
 // One ResourceSpans without anything in it: a request of no bytes at all might be taken for none.
 constexpr char kNoSpans[] = {0x0a, 0x00};
 
-Result<std::unique_ptr<Transport>> make_transport(const PeerOptions& options) {
+Result<std::unique_ptr<Transport>> make_transport(const PeerOptions& options, const Clock& clock) {
   ConfigWarnings ignored;
-  auto settings = read_otlp_exporter_settings(exporter_settings(options), "probe", ignored);
+  const Extensions none;
+  if (options.http) {
+    auto settings = read_otlp_http_settings(exporter_settings(options), "probe", none, ignored);
+    if (!settings) return std::unexpected(settings.error());
+    return std::make_unique<HttpTransport>(std::move(*settings), kTracesOnly, clock);
+  }
+  auto settings = read_otlp_exporter_settings(exporter_settings(options), "probe", none, ignored);
   if (!settings) return std::unexpected(settings.error());
   return std::make_unique<GrpcTransport>(std::move(*settings));
 }
@@ -25,7 +35,8 @@ Result<std::unique_ptr<Transport>> make_transport(const PeerOptions& options) {
 
 Result<SendOutcome> offer_empty_request(const PeerOptions& options,
                                         std::chrono::milliseconds timeout) {
-  Result<std::unique_ptr<Transport>> transport = make_transport(options);
+  const SystemClock clock;
+  Result<std::unique_ptr<Transport>> transport = make_transport(options, clock);
   if (!transport) return std::unexpected(transport.error());
   if (Status started = (*transport)->start(); !started) return std::unexpected(started.error());
   const otlp::Batch batch = otlp::Batch::from_encoder(std::string(kNoSpans, sizeof(kNoSpans)), 0);

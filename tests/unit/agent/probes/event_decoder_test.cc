@@ -156,6 +156,37 @@ TEST(DecodeEvent, Programs) {
   expect_malformed(RawRecord(event, KS_EVENT_EXEC).view(), Malformed::kArgs);
 }
 
+TEST(DecodeEvent, GrpcCalls) {
+  ks_grpc_call_event event{};
+  event.stream = 7;
+  event.role = KS_GRPC_SERVER;
+  event.method_bytes = 9;
+  std::memcpy(event.method, "/shop/Add", 9);
+  RawRecord record(event, KS_EVENT_GRPC_CALL);
+  const auto decoded = decode_event(record.view());
+  ASSERT_TRUE(decoded.has_value());
+  EXPECT_EQ(std::get<GrpcCallView>(*decoded).method, "/shop/Add");
+  event.method_bytes = KS_GRPC_METHOD_BYTES_MAX;
+  EXPECT_TRUE(decode_event(RawRecord(event, KS_EVENT_GRPC_CALL).view()).has_value());
+}
+
+TEST(DecodeEvent, ContradictoryGrpcCalls) {
+  ks_grpc_call_event good{};
+  good.stream = 7;
+  const auto expect_refused = [&](auto change, Malformed reason) {
+    ks_grpc_call_event event = good;
+    change(event);
+    expect_malformed(RawRecord(event, KS_EVENT_GRPC_CALL).view(), reason);
+  };
+  expect_refused([](auto& event) { event.method_bytes = KS_GRPC_METHOD_BYTES_MAX + 1; },
+                 Malformed::kMethod);
+  expect_refused([](auto& event) { event.role = 2; }, Malformed::kRole);
+  expect_refused([](auto& event) { event.stream = 0; }, Malformed::kStream);
+  expect_refused([](auto& event) { event.stream = 8; }, Malformed::kStream);
+  expect_refused([](auto& event) { event.stream = 0x80000001; }, Malformed::kStream);
+  expect_malformed(RawRecord(good, KS_EVENT_GRPC_CALL, "12345678").view(), Malformed::kSize);
+}
+
 TEST(DecodeEvent, FixedKinds) {
   ks_close_event close{};
   close.stage = KS_CLOSE_FINAL;
@@ -177,7 +208,8 @@ TEST(DecodeEvent, SizesComeFirst) {
                      size < sizeof(ks_event_header) ? Malformed::kShort : Malformed::kSize);
   }
   for (const ks_event_kind kind : {KS_EVENT_TRANSFER, KS_EVENT_CONNECT, KS_EVENT_CLOSE,
-                                   KS_EVENT_EXEC, KS_EVENT_FORK, KS_EVENT_EXIT}) {
+                                   KS_EVENT_EXEC, KS_EVENT_FORK, KS_EVENT_EXIT,
+                                   KS_EVENT_GRPC_CALL}) {
     struct {
       ks_event_header header;
     } only_header{};

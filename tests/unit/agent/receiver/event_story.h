@@ -99,6 +99,23 @@ class EventStory {
     event.turn = thread.sleeps;
     tracer_.on_connect(event);
   }
+  // The program says that a goroutine opens the stream or begins to handle it. Threads stand for goroutines
+  // here: the thread's number is the goroutine's address.
+  void grpc_call(const StorySocket& socket, ks_grpc_role role, std::uint32_t stream,
+                 std::string_view method, const StoryThread& goroutine, std::uint64_t number,
+                 std::uint64_t parent_number = 0) {
+    ks_grpc_call_event event{};
+    event.header = header(KS_EVENT_GRPC_CALL, sizeof event);
+    event.socket_cookie = socket.cookie;
+    event.goroutine = goroutine.tid;
+    event.goroutine_id = number;
+    event.parent_goroutine_id = parent_number;
+    event.tgid = goroutine.tgid;
+    event.tid = goroutine.tid;
+    event.stream = stream;
+    event.role = static_cast<ks_u8>(role);
+    tracer_.on_grpc_call(event, method);
+  }
   void close(const StorySocket& socket, ks_close_stage stage = KS_CLOSE_FINAL, int error = 0) {
     ks_close_event event{};
     event.header = header(KS_EVENT_CLOSE, sizeof event);

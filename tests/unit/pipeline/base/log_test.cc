@@ -3,8 +3,14 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <filesystem>
+#include <fstream>
+#include <sstream>
 #include <thread>
 #include <vector>
+
+#include "pipeline/base/log_sampler.h"
 
 namespace kernspan {
 namespace {
@@ -69,6 +75,70 @@ TEST(Log, SaysHowManyLinesWereHeldBack) {
   write_limited_log(LogLevel::kWarn, "ring full", 41);
   EXPECT_THAT(::testing::internal::GetCapturedStderr(),
               HasSubstr("ring full (41 more like this were held back)\n"));
+}
+
+// Leaves the log as it was for the other tests.
+class LogOutputTest : public ::testing::Test {
+ protected:
+  LogOutputTest() {
+    std::string pattern = ::testing::TempDir() + "logXXXXXX";
+    folder_ = mkdtemp(pattern.data());
+  }
+  ~LogOutputTest() override {
+    LogOutput output;
+    output.sampled = false;
+    EXPECT_TRUE(configure_log(output));
+    std::filesystem::remove_all(folder_);
+  }
+  std::string written() {
+    std::ostringstream text;
+    text << std::ifstream(folder_ / "log").rdbuf();
+    return text.str();
+  }
+
+  std::filesystem::path folder_;
+};
+
+TEST_F(LogOutputTest, WritesJsonToAFile) {
+  LogOutput output;
+  output.json = true;
+  output.paths = {folder_ / "log"};
+  ASSERT_TRUE(configure_log(output));
+  log_warn("a \"quoted\"\nline");
+  EXPECT_THAT(written(), ::testing::MatchesRegex(
+                             R"(\{"level":"warn","msg":"a \\"quoted\\"\\u000aline","ts":"[^"]+"\}
+)"));
+}
+
+TEST_F(LogOutputTest, ThinsOutEqualLines) {
+  LogOutput output;
+  output.paths = {folder_ / "log"};
+  output.initial = 2;
+  output.thereafter = 10;
+  output.interval = std::chrono::hours(1);
+  ASSERT_TRUE(configure_log(output));
+  for (int i = 0; i < 25; ++i) log_info("the same");
+  log_info("another");
+  const std::string text = written();
+  // Lines 1 and 2, 12 and 22.
+  EXPECT_EQ(std::ranges::count(text, '\n'), 5);
+  EXPECT_EQ(log_lines_held_back(), 21U);
+}
+
+TEST_F(LogOutputTest, AFileThatCannotBeOpenedIsAnError) {
+  LogOutput output;
+  output.paths = {folder_};
+  const Status configured = configure_log(output);
+  ASSERT_FALSE(configured);
+  EXPECT_THAT(configured.error().message, HasSubstr("the log cannot be written to"));
+}
+
+TEST(LogSampler, BeginsAnewWithEachInterval) {
+  LogSampler sampler(1, 0, std::chrono::nanoseconds(100));
+  EXPECT_TRUE(sampler.admit("a", 1000));
+  EXPECT_FALSE(sampler.admit("a", 1001));
+  EXPECT_TRUE(sampler.admit("a", 1100));
+  EXPECT_EQ(sampler.held_back(), 1U);
 }
 
 }  // namespace

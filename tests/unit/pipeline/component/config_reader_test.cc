@@ -292,14 +292,29 @@ TEST_F(ConfigReaderTest, AnEndpointIsHostAndPort) {
   }
 }
 
-TEST_F(ConfigReaderTest, ANumberWhereAStringBelongsIsTakenWithAWarning) {
+TEST_F(ConfigReaderTest, ANumberWhereAStringBelongsIsADeviation) {
   std::string port;
   EXPECT_TRUE(read("port: 4318\n", [&](ConfigReader& reader) { reader.string("port", &port); }));
   EXPECT_EQ(port, "4318");
-  EXPECT_THAT(
-      warnings_.messages,
-      ElementsAre("a.yaml:1:7: exporters::otlp::port: the integer 4318 is read as a string, "
-                  "which the collector refuses; put it in quotes"));
+  EXPECT_THAT(warnings_.messages, IsEmpty());
+  ASSERT_EQ(warnings_.deviations.size(), 1u);
+  EXPECT_EQ(warnings_.deviations[0].as_warning(),
+            "a.yaml:1:7: exporters::otlp::port: expected type 'string', found the integer 4318; "
+            "read as a string; put it in quotes");
+  EXPECT_EQ(warnings_.deviations[0].as_error(),
+            "a.yaml:1:7: exporters::otlp::port: expected type 'string', found the integer 4318; "
+            "put it in quotes");
+}
+
+TEST_F(ConfigReaderTest, RemembersWhatIsSecret) {
+  std::string token;
+  std::map<std::string, std::string> headers;
+  EXPECT_TRUE(read("key: a\ncookies: {x: y}\n", [&](ConfigReader& reader) {
+    reader.secret("key", &token);
+    reader.string_map("cookies", &headers);
+  }));
+  EXPECT_THAT(warnings_.secret_paths,
+              ElementsAre("exporters::otlp::cookies", "exporters::otlp::key"));
 }
 
 TEST_F(ConfigReaderTest, AStringIsSplitWhereAListBelongs) {

@@ -2,7 +2,10 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 
+#include <filesystem>
+#include <fstream>
 #include <map>
 
 namespace kernspan {
@@ -122,14 +125,79 @@ TEST_F(ConfigYaml, WarnsOfUnclosedReferences) {
   EXPECT_THAT(warnings_.messages, ElementsAre(HasSubstr("no closing brace")));
 }
 
-TEST_F(ConfigYaml, TakesADefaultWithoutTheSchemeWithAWarning) {
+TEST_F(ConfigYaml, ADefaultWithoutTheSchemeIsADeviation) {
   EXPECT_EQ(text_of("${NO:-other}"), "other");
-  EXPECT_THAT(warnings_.messages, ElementsAre(HasSubstr("${env:NO:-other}")));
+  EXPECT_THAT(warnings_.messages, IsEmpty());
+  ASSERT_EQ(warnings_.deviations.size(), 1u);
+  EXPECT_EQ(warnings_.deviations[0].rule, "default_without_env");
+  EXPECT_EQ(warnings_.deviations[0].as_error(),
+            "a.yaml:1:6: \"${NO:-other}\" has a default and no \"env:\"; write ${env:NO:-other}");
+}
+
+TEST_F(ConfigYaml, TakesTextInTheReference) {
+  EXPECT_EQ(text_of("\"${yaml:a b}\""), "a b");
+  EXPECT_EQ(get("key: \"${yaml:[a, b]}\"\n", {"key"}).items()[1].text(), "b");
+}
+
+// Files with the given contents, which go with the test.
+class IncludedFiles : public ConfigYaml {
+ protected:
+  IncludedFiles() {
+    std::string pattern = ::testing::TempDir() + "includedXXXXXX";
+    folder_ = mkdtemp(pattern.data());
+  }
+  ~IncludedFiles() override { std::filesystem::remove_all(folder_); }
+
+  std::string write(const std::string& name, const std::string& text) {
+    const std::string path = folder_ / name;
+    std::ofstream(path) << text;
+    return path;
+  }
+
+  std::filesystem::path folder_;
+};
+
+TEST_F(IncludedFiles, AreReadAsYaml) {
+  const std::string token = write("token", "s3cr$t${A}\n");
+  EXPECT_EQ(text_of("${file:" + token + "}"), "s3cr$t${A}");
+  EXPECT_THAT(root_.find("key")->describe(), Not(HasSubstr("s3cr")));
+  EXPECT_EQ(text_of("\"Bearer ${file:" + token + "}\""), "Bearer s3cr$t${A}");
+  variables_ = {{"DIR", folder_.string()}};
+  EXPECT_EQ(text_of("${file:${env:DIR}/token}"), "s3cr$t${A}");
+}
+
+TEST_F(IncludedFiles, MayBePartsOfAConfigurationWithPlacesOfTheirOwn) {
+  variables_ = {{"A", "alpha"}};
+  const std::string path = write("part.yaml", "one: 1\ntwo: [x, \"${A}\"]\n");
+  const ConfigNode node = get("key: ${file:" + path + "}\n", {"key"});
+  ASSERT_TRUE(node.is_map());
+  EXPECT_EQ(node.find("two")->items()[1].text(), "alpha");
+  EXPECT_EQ(node.find("two")->items()[1].position().to_string(), path + ":2:10");
+  EXPECT_THAT(error_of("key: ${file:" + write("bad.yaml", "a: ${1}\n") + "}\n"),
+              StartsWith((folder_ / "bad.yaml").string() + ":1:4: "));
+}
+
+TEST_F(IncludedFiles, MustBeThereAndOfModestSize) {
+  EXPECT_THAT(error_of("key: ${file:" + (folder_ / "none").string() + "}\n"),
+              HasSubstr("No such file or directory"));
+  EXPECT_THAT(error_of("key: ${file:" + folder_.string() + "}\n"), HasSubstr("not a regular file"));
+  EXPECT_THAT(error_of("key: ${file:" + write("big", std::string((1 << 20) + 1, 'x')) + "}\n"),
+              HasSubstr("larger than"));
+  ASSERT_EQ(mkfifo((folder_ / "pipe").c_str(), 0600), 0);
+  EXPECT_THAT(error_of("key: ${file:" + (folder_ / "pipe").string() + "}\n"),
+              HasSubstr("not a regular file"));
+}
+
+TEST_F(IncludedFiles, MayNotIncludeThemselves) {
+  const std::string path = folder_ / "loop.yaml";
+  write("loop.yaml", "a: ${file:" + path + "}\nb: ${file:" + path + "}\n");
+  EXPECT_THAT(error_of("key: ${file:" + path + "}\n"), HasSubstr("more than 8 deep"));
 }
 
 TEST_F(ConfigYaml, RefusesReferencesItCannotResolve) {
-  EXPECT_THAT(error_of("a: 1\nb: ${file:/etc/x}\n"),
-              StartsWith("a.yaml:2:4: \"${file:/etc/x}\": the provider \"file\" is not supported"));
+  EXPECT_THAT(
+      error_of("a: 1\nb: ${https://x/y}\n"),
+      StartsWith("a.yaml:2:4: \"${https://x/y}\": the provider \"https\" is not supported"));
   EXPECT_THAT(error_of("a: ${1A}\n"), StartsWith("a.yaml:1:4: \"${1A}\": \"1A\" is not the name"));
   EXPECT_THAT(error_of("a: ${}\n"), StartsWith("a.yaml:1:4: "));
   std::string deep = "x";
@@ -197,6 +265,29 @@ TEST_F(ConfigYaml, BoundsAliasesThatMultiply) {
   EXPECT_THAT(error_of(yaml), HasSubstr("look for aliases that multiply"));
 }
 
+TEST_F(ConfigYaml, BoundsTextThatMultiplies) {
+  std::string yaml = "a: &a \"" + std::string(1 << 20, 'x') + "\"\nb: [";
+  for (int i = 0; i < 200; ++i) yaml += "*a,";
+  EXPECT_THAT(error_of(yaml + "]\n"), HasSubstr("look for aliases that multiply"));
+  variables_ = {{"LONG", std::string(1 << 20, 'x')}};
+  std::string references;
+  for (int i = 0; i < 20; ++i) references += "${LONG}";
+  EXPECT_THAT(error_of("a: \"" + references + "\"\n"), HasSubstr("the value is larger than"));
+}
+
+TEST_F(ConfigYaml, BoundsListsThatReferencesHold) {
+  std::string list = "[";
+  for (int i = 0; i < 60'000; ++i) list += "x,";
+  variables_ = {{"LIST", list + "]"}};
+  EXPECT_THAT(error_of("a: ${LIST}\nb: ${LIST}\n"), HasSubstr("too many values"));
+}
+
+TEST_F(ConfigYaml, BoundsTheKeysOfAMap) {
+  std::string yaml;
+  for (int i = 0; i < 10'001; ++i) yaml += "k" + std::to_string(i) + ": 1\n";
+  EXPECT_THAT(error_of(yaml), HasSubstr("a map has at most 10000 keys"));
+}
+
 TEST_F(ConfigYaml, BoundsNesting) {
   const std::string yaml = "a: " + std::string(100, '[') + std::string(100, ']') + "\n";
   EXPECT_THAT(error_of(yaml), HasSubstr("64 levels"));
@@ -218,6 +309,17 @@ TEST(ScalarType, FollowsTheCoreSchema) {
   for (const char* text : {"yes", "on", "1s", "0x", "1.2.3", "inf", "nan", "-", ".", "1 2", "1e"}) {
     EXPECT_EQ(scalar_type(text), ScalarType::kString) << text;
   }
+}
+
+TEST_F(ConfigYaml, CanBeRewritten) {
+  ConfigNode root = get("a: {x: 1}\nb:\n", {});
+  root.find("a")->set("x", {}, ConfigNode::scalar({}, "2", "2", false));
+  root.find("b")->set("y", {}, ConfigNode::null({}));
+  root.find("b")->find("y")->append(ConfigNode::scalar({}, "z", "z", true));
+  EXPECT_EQ(root.find("a")->find("x")->text(), "2");
+  EXPECT_EQ(root.find("b")->find("y")->items()[0].text(), "z");
+  root.erase("a");
+  EXPECT_EQ(root.find("a"), nullptr);
 }
 
 TEST_F(ConfigYaml, MergesMapsAndReplacesTheRest) {

@@ -378,13 +378,13 @@ TEST_F(ResourceDetectionTest, NamesWhatItDoesNotKnow) {
   EXPECT_THAT(create("{timeout: 0s}"), HasSubstr("must be greater than zero"));
 }
 
-TEST_F(ResourceDetectionTest, TakesNamesFromTutorials) {
-  EXPECT_EQ(create("{detectors: [env, system, docker, kubernetes_node], k8snode: {auth_type: "
-                   "serviceAccount, context: \"\", node_from_env_var: NODE_NAME}}"),
+TEST_F(ResourceDetectionTest, TakesUpstreamsOldName) {
+  EXPECT_EQ(create("{detectors: [k8snode], k8snode: {auth_type: serviceAccount, "
+                   "node_from_env_var: NODE_NAME}}"),
             "");
   EXPECT_THAT(stage_.warnings.messages,
-              ::testing::Contains(HasSubstr("\"kubernetes_node\" is read as k8s_api")));
-  EXPECT_EQ(create("{detectors: [kubernetes]}"), "");
+              ::testing::Contains(HasSubstr("\"k8snode\" is now called k8s_api")));
+  EXPECT_THAT(create("{detectors: [kubernetes]}"), HasSubstr("invalid detector key: kubernetes;"));
 }
 
 // A detector that answers as it is told, and waits until it is.

@@ -16,13 +16,13 @@
 
 #include "pipeline/otlp/grpc_bytes.h"
 #include "pipeline/otlp/rpc_status.h"
-#include "pipeline/receivers/otlp/otlp_settings.h"
 #include "tests/unit/pipeline/otlp/reference_request.h"
 #include "tests/unit/pipeline/otlp_peers.h"
 
 namespace kernspan {
 namespace {
 
+constexpr otlp::Signal kMetrics = otlp::Signal::kMetrics;
 using otlp::reference_bytes;
 using ::testing::HasSubstr;
 
@@ -90,13 +90,61 @@ TEST(OtlpReceiver, MapsErrorsAsUpstream) {
   EXPECT_EQ(receiver.stage.books.balance().refused, 4U);
 }
 
-TEST(OtlpReceiver, KnowsNoOtherService) {
+TEST(OtlpReceiver, ServesTheSignalsThatItsPipelinesTakeAndNoOthers) {
   ReceivingPeer receiver;
   RawClient client(receiver.endpoint());
-  const grpc::Status status =
-      client.call("", "/opentelemetry.proto.collector.metrics.v1.MetricsService/Export");
-  EXPECT_EQ(status.error_code(), grpc::StatusCode::UNIMPLEMENTED);
-  EXPECT_EQ(receiver.refused_requests("unimplemented"), 1);
+  const grpc::Status metrics = client.call("", otlp::export_method(kMetrics));
+  EXPECT_EQ(metrics.error_code(), grpc::StatusCode::UNIMPLEMENTED);
+  EXPECT_THAT(metrics.error_message(), HasSubstr("no pipeline of metrics has this receiver"));
+  const grpc::Status logs =
+      client.call("", "/opentelemetry.proto.collector.logs.v1.LogsService/Export");
+  EXPECT_EQ(logs.error_code(), grpc::StatusCode::UNIMPLEMENTED);
+  EXPECT_THAT(logs.error_message(), HasSubstr("LogsService"));
+  EXPECT_EQ(receiver.refused_requests("unimplemented"), 2);
+}
+
+// ResourceMetrics { ScopeMetrics { Metric { Gauge { two NumberDataPoints } } } }
+const std::string kTwoPoints("\x0A\x0A\x12\x08\x12\x06\x2A\x04\x0A\x00\x0A\x00", 12);
+
+TEST(OtlpReceiver, TakesMetrics) {
+  ComponentStage stage("otlp");
+  stage.signals = kTracesAndMetrics;
+  RememberingConsumer consumer;
+  OtlpReceiver receiver(stage.context(), {.endpoint = "127.0.0.1:0"}, consumer);
+  ASSERT_TRUE(receiver.start());
+  RawClient client("127.0.0.1:" + std::to_string(receiver.port()));
+  const grpc::Status status = client.call(kTwoPoints, otlp::export_method(kMetrics));
+  EXPECT_TRUE(status.ok()) << status.error_message();
+  EXPECT_EQ(consumer.bytes(), kTwoPoints);
+  EXPECT_EQ(stage.metric("otelcol_receiver_accepted_metric_points",
+                         {{"receiver", "otlp"}, {"transport", "grpc"}}),
+            2);
+  EXPECT_TRUE(client.call(reference_bytes(3)).ok());
+  EXPECT_EQ(stage.books.balance().taken, 5U);
+}
+
+TEST(OtlpReceiver, AsksBeforeItDecompresses) {
+  class FullConsumer final : public Consumer {
+   public:
+    Status consume(otlp::Batch) override { return {}; }
+    Status admit(otlp::Signal signal, std::size_t bytes) override {
+      EXPECT_EQ(signal, otlp::Signal::kTraces);
+      EXPECT_GT(bytes, 0U);
+      return retryable("too much memory is in use");
+    }
+  };
+  ComponentStage stage("otlp");
+  FullConsumer full;
+  OtlpReceiver receiver(stage.context(), {.endpoint = "127.0.0.1:0"}, full);
+  ASSERT_TRUE(receiver.start());
+  RawClient client("127.0.0.1:" + std::to_string(receiver.port()));
+  // Not even gzip: nobody looks.
+  const grpc::Status status = client.call("\x1F\x8B nonsense");
+  EXPECT_EQ(status.error_code(), grpc::StatusCode::UNAVAILABLE);
+  EXPECT_EQ(status.error_message(), "too much memory is in use");
+  EXPECT_EQ(stage.metric("kernspan_receiver_refused_requests",
+                         {{"receiver", "otlp"}, {"transport", "grpc"}, {"reason", "not_admitted"}}),
+            1);
 }
 
 TEST(OtlpReceiver, TakesGzipAndNoOtherCompression) {
@@ -170,36 +218,6 @@ TEST(OtlpReceiver, TwoCannotListenOnOnePort) {
   const Status started = second.start();
   ASSERT_FALSE(started);
   EXPECT_THAT(started.error().message, HasSubstr("cannot listen on " + first.endpoint()));
-}
-
-Result<GrpcServerSettings> read(const std::string& yaml) {
-  ConfigWarnings warnings;
-  const ConfigNode node = ComponentStage::yaml(yaml);
-  return read_otlp_receiver_settings(node, "receivers::otlp", warnings);
-}
-
-TEST(OtlpReceiverSettings, Defaults) {
-  const auto settings = read("protocols:\n  grpc:\n");
-  ASSERT_TRUE(settings) << settings.error().message;
-  EXPECT_EQ(settings->endpoint, "localhost:4317");
-  EXPECT_EQ(settings->max_recv_msg_size_bytes, 4U << 20);
-  EXPECT_FALSE(settings->tls.enabled);
-}
-
-TEST(OtlpReceiverSettings, ReadsItsKeys) {
-  const auto settings =
-      read("protocols: {grpc: {endpoint: '0.0.0.0:1234', max_recv_msg_size_mib: 16}}");
-  ASSERT_TRUE(settings) << settings.error().message;
-  EXPECT_EQ(settings->endpoint, "0.0.0.0:1234");
-  EXPECT_EQ(settings->max_recv_msg_size_bytes, 16U << 20);
-}
-
-TEST(OtlpReceiverSettings, SaysWhatIsWrong) {
-  EXPECT_THAT(read("{}").error().message, HasSubstr("a receiver needs a protocol"));
-  EXPECT_THAT(read("protocols: {grpc: {endpoint: 5}}").error().message, HasSubstr("endpoint"));
-  EXPECT_THAT(read("protocols:\n  grpc:\n  http:\n").error().message,
-              HasSubstr("test.yaml:3:3: receivers::otlp::protocols::http: OTLP over HTTP"));
-  EXPECT_THAT(read("protocols: {grpc: {tls: {}}}").error().message, HasSubstr("cert_file"));
 }
 
 }  // namespace

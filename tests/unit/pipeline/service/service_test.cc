@@ -146,6 +146,40 @@ TEST_F(ServiceTest, TakesOldNamesWithoutAWord) {
   EXPECT_THAT(warnings_.messages, IsEmpty());
 }
 
+TEST_F(ServiceTest, TranslatesOrRefusesWhatTheCollectorRefuses) {
+  const std::string path = write("a.yaml",
+                                 "receivers: {fake: }\n"
+                                 "exporters: {fake: }\n"
+                                 "service:\n"
+                                 "  pipelines: {traces: {receivers: [fake], exporters: [fake]}}\n"
+                                 "  telemetry: {metrics: {address: 'localhost:0'}}\n");
+  EXPECT_EQ(error_of({path}), "");
+  EXPECT_THAT(warnings_.messages,
+              ElementsAre(StartsWith(path + ":5:34: service::telemetry::metrics: has invalid keys: "
+                                            "address; read as a reader")));
+  warnings_ = {};
+  const Result<ConfigNode> strict =
+      check_config({path}, [](std::string_view) { return std::nullopt; }, fakes_.registry(),
+                   warnings_, {.strict = true});
+  ASSERT_FALSE(strict);
+  EXPECT_THAT(strict.error().message,
+              StartsWith(path + ":5:34: service::telemetry::metrics: has invalid keys: address; "
+                                "write readers: "));
+}
+
+TEST_F(ServiceTest, StrictModeRefusesAPlainNumberAsAString) {
+  const std::string path =
+      write("a.yaml",
+            "receivers: {fake: {refuse: 5}}\nexporters: {fake: }\n"
+            "service: {pipelines: {traces: {receivers: [fake], exporters: [fake]}}}\n");
+  EXPECT_EQ(error_of({path}), "");
+  const Result<ConfigNode> strict =
+      check_config({path}, [](std::string_view) { return std::nullopt; }, fakes_.registry(),
+                   warnings_, {.strict = true});
+  ASSERT_FALSE(strict);
+  EXPECT_THAT(strict.error().message, HasSubstr("expected type 'string', found the integer 5"));
+}
+
 TEST_F(ServiceTest, CheckingStartsNothing) {
   EXPECT_EQ(error_of({write("a.yaml", kBase)}), "");
   EXPECT_THAT(fakes_.events, IsEmpty());

@@ -83,15 +83,56 @@ TEST_F(SettingsTest, RefusesUnknownSections) {
 
 TEST_F(SettingsTest, RefusesUnknownTypesAndNamesTheKnownOnes) {
   const std::string message = check(
-      "receivers:\n  fkae/x:\n  zipkin:\n"
+      "receivers:\n  fkae/x:\n  nobodys:\n"
       "exporters: {fake: }\n"
       "service: {pipelines: {traces: {receivers: [fkae/x], exporters: [fake]}}}\n");
   EXPECT_EQ(
       message,
       "a.yaml:2:3: receivers: unknown type: \"fkae\" for id: \"fkae/x\" (valid values: [fake]); "
       "did you mean \"fake\"?\n"
-      "a.yaml:3:3: receivers: unknown type: \"zipkin\" for id: \"zipkin\" (valid values: "
+      "a.yaml:3:3: receivers: unknown type: \"nobodys\" for id: \"nobodys\" (valid values: "
       "[fake])");
+}
+
+TEST_F(SettingsTest, NamesWhatIsNotBuilt) {
+  EXPECT_EQ(
+      check("receivers: {fake: }\n"
+            "processors: {redaction/x: }\n"
+            "exporters: {fake: }\n"
+            "extensions: {oidc: }\n"
+            "service:\n"
+            "  extensions: [oidc]\n"
+            "  pipelines: {traces: {receivers: [fake], processors: [redaction/x], "
+            "exporters: [fake]}}\n"),
+      "a.yaml:2:14: processors::redaction/x: \"redaction\" is not part of this "
+      "version; do not send what must not be stored, or start with --skip-unbuilt to run without it\n"
+      "a.yaml:4:14: extensions::oidc: \"oidc\" is not part of this version; use mutual TLS, "
+      "or start with --skip-unbuilt to run without it");
+}
+
+TEST_F(SettingsTest, ReadsPipelinesOfMetrics) {
+  EXPECT_EQ(check_pipelines("    metrics: {receivers: [fake], exporters: [fake]}\n"
+                            "    traces: {receivers: [fake, fake/2], exporters: [fake]}\n"
+                            "    metrics/b: {receivers: [fake/2], exporters: [fake/2]}\n"),
+            "");
+  ASSERT_EQ(settings_.pipelines.size(), 3u);
+  EXPECT_EQ(settings_.pipelines[0].signal, otlp::Signal::kMetrics);
+  EXPECT_EQ(settings_.pipelines[1].signal, otlp::Signal::kTraces);
+  EXPECT_EQ(settings_.pipelines[2].id, "metrics/b");
+}
+
+TEST_F(SettingsTest, ConnectsPipelinesOfTracesToThoseOfMetricsAndNotTheReverse) {
+  constexpr const char* kConnector =
+      "receivers: {fake: }\nexporters: {fake: }\nconnectors: {fake_conn: }\n";
+  EXPECT_EQ(check(std::string(kConnector) +
+                  "service: {pipelines: {traces: {receivers: [fake], exporters: [fake_conn]}, "
+                  "metrics: {receivers: [fake_conn], exporters: [fake]}}}\n"),
+            "");
+  EXPECT_THAT(check(std::string(kConnector) +
+                    "service: {pipelines: {metrics: {receivers: [fake], exporters: [fake_conn]}, "
+                    "traces: {receivers: [fake_conn], exporters: [fake]}}}\n"),
+              HasSubstr("used as exporter in [metrics] pipeline but not used in any supported "
+                        "receiver pipeline"));
 }
 
 TEST_F(SettingsTest, SaysWhereAComponentBelongs) {
@@ -333,10 +374,28 @@ TEST_F(TelemetrySettingsTest, RefusesWhatItDoesNotKnow) {
 }
 
 TEST_F(TelemetrySettingsTest, WarnsOfWhatHasNoEffect) {
-  EXPECT_EQ(check_telemetry("    logs: {encoding: json, sampling: {enabled: false}}\n"
-                            "    resource: {service.name: x}\n"),
+  EXPECT_EQ(check_telemetry("    logs: {disable_caller: true, error_output_paths: [/x]}\n"
+                            "    traces: {processors: []}\n"),
             "");
   EXPECT_EQ(warnings_.messages.size(), 3u);
+}
+
+TEST_F(TelemetrySettingsTest, ReadsHowTheLogIsWritten) {
+  EXPECT_EQ(check_telemetry("    logs: {encoding: json, output_paths: [stdout, /tmp/x], sampling: "
+                            "{enabled: true, tick: 1s, initial: 3, thereafter: 5}}\n"
+                            "    resource: {service.name: x, service.version: }\n"),
+            "");
+  const LogOutput& output = settings_.telemetry.log_output;
+  EXPECT_TRUE(output.json);
+  EXPECT_THAT(output.paths, ElementsAre("stdout", "/tmp/x"));
+  EXPECT_EQ(output.interval, std::chrono::seconds(1));
+  EXPECT_EQ(output.initial, 3U);
+  EXPECT_EQ(output.thereafter, 5U);
+  EXPECT_EQ(settings_.telemetry.resource.at("service.name"), "x");
+  EXPECT_EQ(settings_.telemetry.resource.at("service.version"), "");
+  EXPECT_THAT(check_telemetry("    logs: {encoding: xml}\n"),
+              HasSubstr("\"xml\" is none of console, json"));
+  EXPECT_THAT(check_telemetry("    logs: {output_paths: []}\n"), HasSubstr("must name a file"));
 }
 
 }  // namespace

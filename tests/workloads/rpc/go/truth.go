@@ -2,6 +2,10 @@
 //
 //	truth server PORT [NEXT_PORT]
 //	truth client PORT CHANNELS CONCURRENCY
+//	truth gateway PORT NEXT_PORT
+//
+// The gateway is a net/http server: each request, whose body is a call's id, makes it a Unary call to the next
+// server. Its lines are those of a server, with the path as the method.
 //
 // The server prints a line per call that it has handled: id, method, status, start and end (Unix time, ns),
 // messages received and sent. The client reads a line per call and prints one when it is over; rpc.py
@@ -14,7 +18,9 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"io/ioutil"
 	"net"
+	"net/http"
 	"os"
 	"os/signal"
 	"strconv"
@@ -216,6 +222,29 @@ func serve(port string, next []string) {
 	grpcServer.Serve(listener)
 }
 
+func gateway(port, next string) {
+	connection := dial(next)
+	handle := func(response http.ResponseWriter, request *http.Request) {
+		r := begin(request.URL.Path)
+		body, _ := ioutil.ReadAll(request.Body)
+		r.call.Id = string(body)
+		r.received = 1
+		err := connection.Invoke(request.Context(), service+"Unary", &r.call, new(Answer))
+		if err == nil {
+			r.sent = 1
+		}
+		if r.end(status.Code(err)) != nil {
+			response.WriteHeader(http.StatusBadGateway)
+		}
+	}
+	listener, err := net.Listen("tcp", "127.0.0.1:"+port)
+	if err != nil {
+		panic(err)
+	}
+	print("ready\n")
+	http.Serve(listener, http.HandlerFunc(handle))
+}
+
 type order struct {
 	id, method                                                             string
 	messages, answers, payloadBytes, status, delayMs, deadlineMs, cancelMs int
@@ -305,6 +334,10 @@ func request(port string, channels, concurrency int) {
 func main() {
 	if os.Args[1] == "server" {
 		serve(os.Args[2], os.Args[3:])
+		return
+	}
+	if os.Args[1] == "gateway" {
+		gateway(os.Args[2], os.Args[3])
 		return
 	}
 	channels, _ := strconv.Atoi(os.Args[3])

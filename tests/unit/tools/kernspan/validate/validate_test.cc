@@ -97,6 +97,38 @@ TEST_F(ValidateTest, NamesFileLineAndColumnOfWhatIsWrong) {
                                      "\"endpiont\"; did you mean \"endpoint\"?"));
 }
 
+TEST_F(ValidateTest, PrintsTheEffectiveConfigurationWithoutItsSecrets) {
+  const std::string path =
+      write("a.yaml",
+            "receivers: {otlp: {protocols: {grpc: }}}\n"
+            "exporters: {otlp: {endpoint: 'gateway:4317', headers: {x: hunter2}}}\n"
+            "service:\n"
+            "  pipelines: {traces: {receivers: [otlp], exporters: [otlp]}}\n"
+            "  telemetry: {metrics: {address: 'localhost:8889'}}\n");
+  EXPECT_EQ(validate({"--print", path, "yaml:exporters::otlp::compression: none"}), 0) << err_;
+  EXPECT_THAT(out_, HasSubstr("      x: \"***\"\n"));
+  EXPECT_THAT(out_, HasSubstr("    compression: none\n"));
+  EXPECT_THAT(out_, HasSubstr("              port: 8889\n"));
+  EXPECT_THAT(err_, HasSubstr("warning: " + path + ":5:34: "));
+  EXPECT_EQ(validate({"--strict", path}), 1);
+  EXPECT_THAT(err_, HasSubstr(path + ":5:34: service::telemetry::metrics: has invalid keys"));
+}
+
+TEST_F(ValidateTest, RunsWithoutWhatIsNotBuiltOnlyWhenItIsTold) {
+  const std::string path =
+      write("a.yaml",
+            "receivers: {otlp: {protocols: {grpc: }}}\n"
+            "processors: {redaction: }\n"
+            "exporters: {debug: }\n"
+            "service: {pipelines: {traces: {receivers: [otlp], processors: [redaction], "
+            "exporters: [debug]}}}\n");
+  EXPECT_EQ(validate({path}), 1);
+  EXPECT_THAT(err_, HasSubstr(path + ":2:14: processors::redaction: \"redaction\" is not "
+                                     "part of this version"));
+  EXPECT_EQ(validate({"--skip-unbuilt", path}), 0) << err_;
+  EXPECT_THAT(err_, HasSubstr("processors::redaction: LEFT OUT"));
+}
+
 TEST_F(ValidateTest, MergesItsArgumentsInOrder) {
   const std::string one = write("one.yaml", "receivers: {otlp: {protocols: {grpc: }}}\n");
   const std::string two = write("two.yaml",

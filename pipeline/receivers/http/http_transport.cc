@@ -1,0 +1,79 @@
+#include "pipeline/receivers/http/http_transport.h"
+
+#include <boost/asio/post.hpp>
+#include <boost/asio/ssl/stream.hpp>
+#include <boost/asio/write.hpp>
+#include <utility>
+
+namespace kernspan {
+namespace {
+
+namespace asio = boost::asio;
+using asio::ip::tcp;
+using boost::system::error_code;
+
+class PlainTransport final : public HttpTransport {
+ public:
+  explicit PlainTransport(tcp::socket socket) : socket_(std::move(socket)) {}
+
+  void handshake(Handler handler) override {
+    asio::post(socket_.get_executor(), [handler = std::move(handler)] { handler({}, 0); });
+  }
+  void read_some(asio::mutable_buffer room, Handler handler) override {
+    socket_.async_read_some(room, std::move(handler));
+  }
+  void write(asio::const_buffer bytes, Handler handler) override {
+    asio::async_write(socket_, bytes, std::move(handler));
+  }
+  void end_sending() override {
+    error_code ignored;
+    socket_.shutdown(tcp::socket::shutdown_send, ignored);
+  }
+  void close() override {
+    error_code ignored;
+    socket_.close(ignored);
+  }
+
+ private:
+  tcp::socket socket_;
+};
+
+class TlsTransport final : public HttpTransport {
+ public:
+  TlsTransport(tcp::socket socket, TlsContexts::Context context)
+      : context_(std::move(context)), stream_(std::move(socket), *context_) {}
+
+  void handshake(Handler handler) override {
+    stream_.async_handshake(
+        asio::ssl::stream_base::server,
+        [handler = std::move(handler)](error_code error) { handler(error, 0); });
+  }
+  void read_some(asio::mutable_buffer room, Handler handler) override {
+    stream_.async_read_some(room, std::move(handler));
+  }
+  void write(asio::const_buffer bytes, Handler handler) override {
+    asio::async_write(stream_, bytes, std::move(handler));
+  }
+  // The client closes after a response that says `Connection: close`.
+  void end_sending() override {}
+  void close() override {
+    error_code ignored;
+    stream_.next_layer().close(ignored);
+  }
+
+ private:
+  const TlsContexts::Context context_;
+  asio::ssl::stream<tcp::socket> stream_;
+};
+
+}  // namespace
+
+std::unique_ptr<HttpTransport> plain_transport(tcp::socket socket) {
+  return std::make_unique<PlainTransport>(std::move(socket));
+}
+
+std::unique_ptr<HttpTransport> tls_transport(tcp::socket socket, TlsContexts::Context context) {
+  return std::make_unique<TlsTransport>(std::move(socket), std::move(context));
+}
+
+}  // namespace kernspan
