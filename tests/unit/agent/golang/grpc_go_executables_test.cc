@@ -154,13 +154,14 @@ TEST_F(GrpcGoExecutablesTest, FailuresToAttachAreCounted) {
 // Only those with an established connection: 0A is a socket that listens.
 TEST_F(GrpcGoExecutablesTest, LooksAroundForOldConnections) {
   write("shop", GoExecutable{}.file());
-  write("tcp",
-        "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout "
-        "inode\n"
-        "   0: 0100007F:1F90 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 "
-        "5001 1 0 100 0 0 10 0\n"
-        "   1: 0100007F:1F90 0100007F:C350 01 00000000:00000000 00:00000000 00000000     0        0 "
-        "5002 1 0 20 4 30 10 -1\n");
+  write(
+      "tcp",
+      "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout "
+      "inode\n"
+      "   0: 0100007F:1F90 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 "
+      "5001 1 0 100 0 0 10 0\n"
+      "   1: 0100007F:1F90 0100007F:C350 01 00000000:00000000 00:00000000 00000000     0        0 "
+      "5002 1 0 20 4 30 10 -1\n");
   for (const auto& [tgid, inode] : {std::pair{10u, 5001}, {11u, 5002}}) {
     const fs::path process = root_ / std::to_string(tgid);
     run(tgid, "shop");

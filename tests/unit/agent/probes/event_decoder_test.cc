@@ -207,9 +207,9 @@ TEST(DecodeEvent, SizesComeFirst) {
     expect_malformed(whole.substr(0, size),
                      size < sizeof(ks_event_header) ? Malformed::kShort : Malformed::kSize);
   }
-  for (const ks_event_kind kind : {KS_EVENT_TRANSFER, KS_EVENT_CONNECT, KS_EVENT_CLOSE,
-                                   KS_EVENT_EXEC, KS_EVENT_FORK, KS_EVENT_EXIT,
-                                   KS_EVENT_GRPC_CALL}) {
+  for (const ks_event_kind kind :
+       {KS_EVENT_TRANSFER, KS_EVENT_CONNECT, KS_EVENT_CLOSE, KS_EVENT_EXEC, KS_EVENT_FORK,
+        KS_EVENT_EXIT, KS_EVENT_GRPC_CALL}) {
     struct {
       ks_event_header header;
     } only_header{};

@@ -18,9 +18,7 @@ constexpr StoryThread goroutine(std::uint32_t address) {
 
 class GrpcGoTracerTest : public Http2TracerTest {
  protected:
-  Http2Pair old_connection() {
-    return join_http2(call("Add"), grpc_ok(), {{"grpc-status", "0"}});
-  }
+  Http2Pair old_connection() { return join_http2(call("Add"), grpc_ok(), {{"grpc-status", "0"}}); }
   // A whole call on an old connection, as its client sees it.
   void answer_old(Http2Pair& pair, std::uint32_t id) {
     pair.down.headers(id, grpc_ok()).message(id, 1).trailers(id, {{"grpc-status", "0"}});

@@ -95,19 +95,19 @@ TEST_F(SettingsTest, RefusesUnknownTypesAndNamesTheKnownOnes) {
 }
 
 TEST_F(SettingsTest, NamesWhatIsNotBuilt) {
-  EXPECT_EQ(
-      check("receivers: {fake: }\n"
-            "processors: {redaction/x: }\n"
-            "exporters: {fake: }\n"
-            "extensions: {oidc: }\n"
-            "service:\n"
-            "  extensions: [oidc]\n"
-            "  pipelines: {traces: {receivers: [fake], processors: [redaction/x], "
-            "exporters: [fake]}}\n"),
-      "a.yaml:2:14: processors::redaction/x: \"redaction\" is not part of this "
-      "version; do not send what must not be stored, or start with --skip-unbuilt to run without it\n"
-      "a.yaml:4:14: extensions::oidc: \"oidc\" is not part of this version; use mutual TLS, "
-      "or start with --skip-unbuilt to run without it");
+  EXPECT_EQ(check("receivers: {fake: }\n"
+                  "processors: {redaction/x: }\n"
+                  "exporters: {fake: }\n"
+                  "extensions: {oidc: }\n"
+                  "service:\n"
+                  "  extensions: [oidc]\n"
+                  "  pipelines: {traces: {receivers: [fake], processors: [redaction/x], "
+                  "exporters: [fake]}}\n"),
+            "a.yaml:2:14: processors::redaction/x: \"redaction\" is not part of this "
+            "version; do not send what must not be stored, or start with --skip-unbuilt to run "
+            "without it\n"
+            "a.yaml:4:14: extensions::oidc: \"oidc\" is not part of this version; use mutual TLS, "
+            "or start with --skip-unbuilt to run without it");
 }
 
 TEST_F(SettingsTest, ReadsPipelinesOfMetrics) {
