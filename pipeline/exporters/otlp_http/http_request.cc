@@ -28,26 +28,26 @@ curl_blob blob_of(const std::string& text) {
   return {const_cast<char*>(text.data()), text.size(), CURL_BLOB_COPY};
 }
 
-long lowest(TlsVersion version) {
+long lowest(ClientTlsVersion version) {
   switch (version) {
-    case TlsVersion::kTls10:
+    case ClientTlsVersion::kTls10:
       return CURL_SSLVERSION_TLSv1_0;
-    case TlsVersion::kTls11:
+    case ClientTlsVersion::kTls11:
       return CURL_SSLVERSION_TLSv1_1;
-    case TlsVersion::kTls13:
+    case ClientTlsVersion::kTls13:
       return CURL_SSLVERSION_TLSv1_3;
     default:
       return CURL_SSLVERSION_TLSv1_2;
   }
 }
 
-long highest(TlsVersion version) {
+long highest(ClientTlsVersion version) {
   switch (version) {
-    case TlsVersion::kTls10:
+    case ClientTlsVersion::kTls10:
       return CURL_SSLVERSION_MAX_TLSv1_0;
-    case TlsVersion::kTls11:
+    case ClientTlsVersion::kTls11:
       return CURL_SSLVERSION_MAX_TLSv1_1;
-    case TlsVersion::kTls12:
+    case ClientTlsVersion::kTls12:
       return CURL_SSLVERSION_MAX_TLSv1_2;
     default:
       return CURL_SSLVERSION_MAX_DEFAULT;
@@ -77,8 +77,8 @@ Encoded compress(HttpCompression compression, std::vector<std::string_view> piec
 
 }  // namespace
 
-HttpRequest::HttpRequest(const OtlpHttpSettings& settings, const ClientTlsMaterial& material,
-                         const otlp::Batch& batch,
+HttpRequest::HttpRequest(const OtlpHttpExporterSettings& settings,
+                         const ClientTlsMaterial& material, const otlp::Batch& batch,
                          const std::vector<ClientAuthenticator::Header>& headers,
                          std::chrono::nanoseconds timeout)
     : url_(batch.signal() == otlp::Signal::kTraces ? settings.traces_url : settings.metrics_url),
@@ -121,7 +121,7 @@ HttpRequest::HttpRequest(const OtlpHttpSettings& settings, const ClientTlsMateri
       });
 }
 
-void HttpRequest::set_body(const OtlpHttpSettings& settings, const otlp::Batch& batch) {
+void HttpRequest::set_body(const OtlpHttpExporterSettings& settings, const otlp::Batch& batch) {
   std::vector<std::string_view> pieces;
   std::string json;
   if (settings.encoding == HttpEncoding::kJson) {
@@ -144,7 +144,8 @@ void HttpRequest::set_body(const OtlpHttpSettings& settings, const otlp::Batch& 
   curl_easy_setopt(handle(), CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(body_.size()));
 }
 
-void HttpRequest::set_tls(const OtlpHttpSettings& settings, const ClientTlsMaterial& material) {
+void HttpRequest::set_tls(const OtlpHttpExporterSettings& settings,
+                          const ClientTlsMaterial& material) {
   CURL* const curl = handle();
   const ClientTlsSettings& tls = settings.tls;
   curl_easy_setopt(curl, CURLOPT_SSLVERSION, lowest(tls.min_version) | highest(tls.max_version));

@@ -20,7 +20,7 @@ namespace kernspan {
 class HttpRequest {
  public:
   // Encodes and compresses the batch. `material` is what tls() gave at this moment.
-  HttpRequest(const OtlpHttpSettings& settings, const ClientTlsMaterial& material,
+  HttpRequest(const OtlpHttpExporterSettings& settings, const ClientTlsMaterial& material,
               const otlp::Batch& batch, const std::vector<ClientAuthenticator::Header>& headers,
               std::chrono::nanoseconds timeout);
   HttpRequest(const HttpRequest&) = delete;
@@ -37,8 +37,8 @@ class HttpRequest {
     void operator()(curl_slist* list) const { curl_slist_free_all(list); }
   };
 
-  void set_body(const OtlpHttpSettings& settings, const otlp::Batch& batch);
-  void set_tls(const OtlpHttpSettings& settings, const ClientTlsMaterial& material);
+  void set_body(const OtlpHttpExporterSettings& settings, const otlp::Batch& batch);
+  void set_tls(const OtlpHttpExporterSettings& settings, const ClientTlsMaterial& material);
   void override_server_name(const std::string& url, const std::string& name);
   void add_header(std::string_view name, std::string_view value);
   std::size_t on_body(std::string_view bytes);

@@ -35,7 +35,7 @@ struct FreeMulti {
 
 class HttpTransport::Worker {
  public:
-  Worker(const OtlpHttpSettings& settings, ClientTlsMaterial material, const Clock& clock)
+  Worker(const OtlpHttpExporterSettings& settings, ClientTlsMaterial material, const Clock& clock)
       : settings_(settings),
         clock_(clock),
         material_(std::make_shared<const ClientTlsMaterial>(std::move(material))),
@@ -138,7 +138,7 @@ class HttpTransport::Worker {
     ended.done(std::move(outcome));
   }
 
-  const OtlpHttpSettings& settings_;
+  const OtlpHttpExporterSettings& settings_;
   const Clock& clock_;
   std::mutex mutex_;                                   // guards the two below
   std::shared_ptr<const ClientTlsMaterial> material_;  // shared with sends in progress
@@ -150,7 +150,8 @@ class HttpTransport::Worker {
   std::thread thread_;
 };
 
-HttpTransport::HttpTransport(OtlpHttpSettings settings, otlp::Signals signals, const Clock& clock)
+HttpTransport::HttpTransport(OtlpHttpExporterSettings settings, otlp::Signals signals,
+                             const Clock& clock)
     : settings_(std::move(settings)),
       signals_(signals),
       clock_(clock),

@@ -83,7 +83,7 @@ TEST(HttpAnswer, ReadsPartialSuccess) {
   }
 }
 
-Result<OtlpHttpSettings> read(const std::string& yaml) {
+Result<OtlpHttpExporterSettings> read(const std::string& yaml) {
   ConfigWarnings warnings;
   const ConfigNode node = ComponentStage::yaml(yaml);
   return read_otlp_http_settings(node, "exporters::otlp_http", Extensions(), warnings);
