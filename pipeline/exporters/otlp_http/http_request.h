@@ -17,14 +17,14 @@
 namespace kernspan {
 
 // Must stay where it is: libcurl keeps pointers into it.
-class HttpRequest {
+class OtlpHttpRequest {
  public:
   // Encodes and compresses the batch. `material` is what tls() gave at this moment.
-  HttpRequest(const OtlpHttpExporterSettings& settings, const ClientTlsMaterial& material,
-              const otlp::Batch& batch, const std::vector<ClientAuthenticator::Header>& headers,
-              std::chrono::nanoseconds timeout);
-  HttpRequest(const HttpRequest&) = delete;
-  HttpRequest& operator=(const HttpRequest&) = delete;
+  OtlpHttpRequest(const OtlpHttpExporterSettings& settings, const ClientTlsMaterial& material,
+                  const otlp::Batch& batch, const std::vector<ClientAuthenticator::Header>& headers,
+                  std::chrono::nanoseconds timeout);
+  OtlpHttpRequest(const OtlpHttpRequest&) = delete;
+  OtlpHttpRequest& operator=(const OtlpHttpRequest&) = delete;
 
   CURL* handle() const { return handle_.get(); }
 
@@ -50,7 +50,7 @@ class HttpRequest {
   std::unique_ptr<curl_slist, Free> headers_;
   std::unique_ptr<curl_slist, Free> connect_to_;
   std::array<char, CURL_ERROR_SIZE> error_text_{};
-  HttpAnswer answer_;
+  OtlpHttpAnswer answer_;
   std::size_t body_bytes_ = 0;  // seen, whether kept or not
 };
 

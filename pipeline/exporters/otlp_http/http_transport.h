@@ -11,11 +11,11 @@
 
 namespace kernspan {
 
-class HttpTransport final : public Transport {
+class OtlpHttpTransport final : public Transport {
  public:
   // `signals` is what the exporter is going to be given; the clock outlives the transport.
-  HttpTransport(OtlpHttpExporterSettings settings, otlp::Signals signals, const Clock& clock);
-  ~HttpTransport() override;
+  OtlpHttpTransport(OtlpHttpExporterSettings settings, otlp::Signals signals, const Clock& clock);
+  ~OtlpHttpTransport() override;
 
   // Reads the certificate files; does not connect. An error when a signal has no URL.
   Status start() override;
