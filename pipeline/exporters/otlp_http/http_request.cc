@@ -28,26 +28,26 @@ curl_blob blob_of(const std::string& text) {
   return {const_cast<char*>(text.data()), text.size(), CURL_BLOB_COPY};
 }
 
-long lowest(TlsVersion version) {
+long lowest(ClientTlsVersion version) {
   switch (version) {
-    case TlsVersion::kTls10:
+    case ClientTlsVersion::kTls10:
       return CURL_SSLVERSION_TLSv1_0;
-    case TlsVersion::kTls11:
+    case ClientTlsVersion::kTls11:
       return CURL_SSLVERSION_TLSv1_1;
-    case TlsVersion::kTls13:
+    case ClientTlsVersion::kTls13:
       return CURL_SSLVERSION_TLSv1_3;
     default:
       return CURL_SSLVERSION_TLSv1_2;
   }
 }
 
-long highest(TlsVersion version) {
+long highest(ClientTlsVersion version) {
   switch (version) {
-    case TlsVersion::kTls10:
+    case ClientTlsVersion::kTls10:
       return CURL_SSLVERSION_MAX_TLSv1_0;
-    case TlsVersion::kTls11:
+    case ClientTlsVersion::kTls11:
       return CURL_SSLVERSION_MAX_TLSv1_1;
-    case TlsVersion::kTls12:
+    case ClientTlsVersion::kTls12:
       return CURL_SSLVERSION_MAX_TLSv1_2;
     default:
       return CURL_SSLVERSION_MAX_DEFAULT;
