@@ -67,16 +67,16 @@ std::string_view malformed_hint(std::string_view first_bytes) {
 }  // namespace
 
 HttpConnection::HttpConnection(HttpConnectionHost& host, asio::io_context& context,
-                               std::unique_ptr<HttpTransport> transport)
+                               std::unique_ptr<HttpByteStream> stream)
     : host_(host),
-      transport_(std::move(transport)),
+      stream_(std::move(stream)),
       timer_(context),
       buffer_(kMaxHeadBytes + kBodyRead) {}
 
 void HttpConnection::start() {
   enter(Phase::kHandshake, kHandshakeTimeout);
   host_.waits(*this);
-  transport_->handshake([self = shared_from_this()](error_code error, Bytes) {
+  stream_->handshake([self = shared_from_this()](error_code error, Bytes) {
     if (self->phase_ == Phase::kClosed) return;
     if (error) {
       self->host_.failed_handshake(error.message());
@@ -93,7 +93,7 @@ void HttpConnection::close() {
   timer_.cancel();
   host_.waits_no_more(*this);
   release_body();
-  transport_->close();
+  stream_->close();
   host_.gone(*this);
 }
 
@@ -145,7 +145,7 @@ void HttpConnection::read() {
   if (free == 0) {  // something between two chunks that does not end
     return respond(error(HttpRefusal::kMalformed, 400, "malformed HTTP: a part is too long"));
   }
-  transport_->read_some(
+  stream_->read_some(
       buffer_.prepare(std::min(room, free)),
       [self = shared_from_this()](error_code error, Bytes size) { self->received(error, size); });
 }
@@ -180,7 +180,8 @@ void HttpConnection::parse() {
       buffer_.consume(used);
       return read();
     }
-    if (error && !parser_->is_header_done() && error != http::error::header_limit) {
+    if (error && phase_ == Phase::kHead && error != http::error::header_limit &&
+        error != http::error::body_limit) {
       KERNSPAN_LOG_LIMITED(kWarn, "{}: {}", host_.path(), malformed_hint(bytes));
     }
     buffer_.consume(used);
@@ -249,22 +250,21 @@ bool HttpConnection::begin_body() {
   parser_->eager(true);
   if (auto refused = refusal()) return refuse_body(std::move(*refused));
   if (!parser_->is_done() && header("expect") == "100-continue") {
-    transport_->write(asio::buffer(kContinue),
-                      [self = shared_from_this()](error_code error, Bytes) {
-                        if (self->phase_ == Phase::kClosed) return;
-                        if (error) return self->close();
-                        self->parse();
-                      });
+    stream_->write(asio::buffer(kContinue), [self = shared_from_this()](error_code error, Bytes) {
+      if (self->phase_ == Phase::kClosed) return;
+      if (error) return self->close();
+      self->parse();
+    });
     return false;
   }
   return true;
 }
 
-std::optional<HttpAnswer> HttpConnection::refusal() {
+std::optional<HttpServerAnswer> HttpConnection::refusal() {
   const HttpServerSettings& settings = host_.settings();
   if (settings.cors.enabled() && head_.method == "OPTIONS" && is_preflight(headers())) {
     extra_headers_ = preflight_headers(settings.cors, headers());
-    return HttpAnswer{.status = 204};
+    return HttpServerAnswer{.status = 204};
   }
   if (host_.authenticator() != nullptr) {
     if (const Status known = host_.authenticator()->authenticate(headers()); !known) {
@@ -292,7 +292,7 @@ std::optional<HttpAnswer> HttpConnection::refusal() {
 
 // Answers at once, and false; or when the rest of a small body has gone by, so that the connection
 // can go on: then true, and the body is to be read.
-bool HttpConnection::refuse_body(HttpAnswer answer) {
+bool HttpConnection::refuse_body(HttpServerAnswer answer) {
   const auto length = parser_->content_length();
   const bool is_small = length && *length <= kMaxDiscardedBytes && !header("expect");
   if (!parser_->is_done() && is_small) {
@@ -304,12 +304,12 @@ bool HttpConnection::refuse_body(HttpAnswer answer) {
   return false;
 }
 
-HttpAnswer HttpConnection::error(HttpRefusal reason, int status, std::string_view message) {
+HttpServerAnswer HttpConnection::error(HttpRefusal reason, int status, std::string_view message) {
   host_.service().refused(reason).add();
   if (reason == HttpRefusal::kMalformed) {
     KERNSPAN_LOG_LIMITED(kWarn, "{}: refused a request: {}", host_.path(), message);
   }
-  HttpAnswer answer = host_.service().error(head_, status, message);
+  HttpServerAnswer answer = host_.service().error(head_, status, message);
   if (status == 429) answer.retry_after = seconds(1);
   return answer;
 }
@@ -332,26 +332,26 @@ void HttpConnection::dispatch() {
                                      max_bytes));
   };
   const bool submitted =
-      host_.submit(std::move(work), [self = shared_from_this()](const HttpAnswer& answer) {
+      host_.submit(std::move(work), [self = shared_from_this()](const HttpServerAnswer& answer) {
         if (self->phase_ != Phase::kClosed) self->respond(answer);
       });
   if (!submitted) respond(error(HttpRefusal::kOverloaded, 429, "too many requests are under way"));
 }
 
-void HttpConnection::respond(const HttpAnswer& answer) {
+void HttpConnection::respond(const HttpServerAnswer& answer) {
   host_.waits_no_more(*this);
   const bool keep_alive = parser_->is_done() && parser_->keep_alive() &&
                           host_.settings().keep_alives_enabled && !host_.stopping();
   out_ = encode(answer, keep_alive);
   release_body();
   enter(Phase::kWriting, host_.settings().write_timeout);
-  transport_->write(asio::buffer(out_),
-                    [self = shared_from_this(), keep_alive](error_code error, Bytes) {
-                      self->written(error, keep_alive);
-                    });
+  stream_->write(asio::buffer(out_),
+                 [self = shared_from_this(), keep_alive](error_code error, Bytes) {
+                   self->written(error, keep_alive);
+                 });
 }
 
-std::string HttpConnection::encode(const HttpAnswer& answer, bool keep_alive) {
+std::string HttpConnection::encode(const HttpServerAnswer& answer, bool keep_alive) {
   const bool is_http10 = parser_->is_header_done() && parser_->get().version() < 11;
   const auto reason = http::obsolete_reason(static_cast<http::status>(answer.status));
   std::string text =
@@ -383,7 +383,7 @@ void HttpConnection::written(error_code error, bool keep_alive) {
 void HttpConnection::linger() {
   parser_.reset();
   enter(Phase::kLingering, kLingerTimeout);
-  transport_->end_sending();
+  stream_->end_sending();
   buffer_.clear();
   read();
 }

@@ -23,9 +23,9 @@
 #include "pipeline/component/authentication.h"
 #include "pipeline/receivers/http/body_decoder.h"
 #include "pipeline/receivers/http/cors.h"
+#include "pipeline/receivers/http/http_byte_stream.h"
 #include "pipeline/receivers/http/http_service.h"
 #include "pipeline/receivers/http/http_settings.h"
-#include "pipeline/receivers/http/http_transport.h"
 #include "pipeline/receivers/http/request_body.h"
 
 namespace kernspan {
@@ -35,8 +35,8 @@ class HttpConnection;
 // What connections share: the listener. Its thread only, but for submit()'s work.
 class HttpConnectionHost {
  public:
-  using Work = std::function<HttpAnswer()>;
-  using Answered = std::function<void(HttpAnswer)>;
+  using Work = std::function<HttpServerAnswer()>;
+  using Answered = std::function<void(HttpServerAnswer)>;
 
   virtual ~HttpConnectionHost() = default;
 
@@ -64,7 +64,7 @@ class HttpConnectionHost {
 class HttpConnection : public std::enable_shared_from_this<HttpConnection> {
  public:
   HttpConnection(HttpConnectionHost& host, boost::asio::io_context& context,
-                 std::unique_ptr<HttpTransport> transport);
+                 std::unique_ptr<HttpByteStream> stream);
 
   void start();
   // Ends it in the middle of whatever it does, but for work that was submitted: its answer is then
@@ -91,21 +91,21 @@ class HttpConnection : public std::enable_shared_from_this<HttpConnection> {
   bool account();
   bool begin_body();
   void note_head();
-  std::optional<HttpAnswer> refusal();
-  bool refuse_body(HttpAnswer answer);
+  std::optional<HttpServerAnswer> refusal();
+  bool refuse_body(HttpServerAnswer answer);
   void dispatch();
-  HttpAnswer error(HttpRefusal reason, int status, std::string_view message);
+  HttpServerAnswer error(HttpRefusal reason, int status, std::string_view message);
   RequestHeaders headers() const;
   std::optional<std::string_view> header(std::string_view name) const;
-  void respond(const HttpAnswer& answer);
-  std::string encode(const HttpAnswer& answer, bool keep_alive);
+  void respond(const HttpServerAnswer& answer);
+  std::string encode(const HttpServerAnswer& answer, bool keep_alive);
   void written(boost::system::error_code error, bool keep_alive);
   void linger();
   void timed_out();
   void release_body();
 
   HttpConnectionHost& host_;
-  const std::unique_ptr<HttpTransport> transport_;
+  const std::unique_ptr<HttpByteStream> stream_;
   boost::asio::steady_timer timer_;
   std::uint64_t timer_round_ = 0;  // tells a timer that was set anew from one that has fired
   Phase phase_ = Phase::kHandshake;
@@ -115,7 +115,8 @@ class HttpConnection : public std::enable_shared_from_this<HttpConnection> {
   std::unique_ptr<Parser> parser_;
   HttpHead head_;
   ContentEncoding encoding_ = ContentEncoding::kIdentity;
-  std::optional<HttpAnswer> refusal_;  // to be given when the rest of a small body has gone by
+  std::optional<HttpServerAnswer>
+      refusal_;  // to be given when the rest of a small body has gone by
   std::vector<HttpHeader> extra_headers_;
   Bytes reserved_bytes_ = 0;
   Bytes lingered_bytes_ = 0;

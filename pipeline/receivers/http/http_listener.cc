@@ -223,9 +223,9 @@ void HttpListener::Server::welcome(tcp::socket socket) {
   if (connections_.size() >= max_connections_ && !make_room()) return;  // closes the new one
   error_code ignored;
   socket.set_option(tcp::no_delay(true), ignored);
-  auto transport = tls_ == nullptr ? plain_transport(std::move(socket))
-                                   : tls_transport(std::move(socket), tls_->current());
-  const auto connection = std::make_shared<HttpConnection>(*this, context_, std::move(transport));
+  auto stream = tls_ == nullptr ? plain_stream(std::move(socket))
+                                : tls_stream(std::move(socket), tls_->current());
+  const auto connection = std::make_shared<HttpConnection>(*this, context_, std::move(stream));
   connections_.insert(connection.get());
   connection->start();
 }
@@ -251,7 +251,7 @@ bool HttpListener::Server::submit(Work work, Answered answered) {
   if (requests_ >= kMaxRequests) return false;
   ++requests_;
   asio::post(*workers_, [this, work = std::move(work), answered = std::move(answered)]() mutable {
-    HttpAnswer answer = is_abandoned_ ? HttpAnswer{.status = 503} : work();
+    HttpServerAnswer answer = is_abandoned_ ? HttpServerAnswer{.status = 503} : work();
     work = nullptr;  // the body goes before its answer is sent
     asio::post(context_, [this, answer = std::move(answer), answered = std::move(answered)] {
       --requests_;

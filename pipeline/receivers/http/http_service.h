@@ -19,7 +19,7 @@ struct HttpHead {
   std::string content_type;  // the media type alone, in lower case; empty when there is none
 };
 
-struct HttpAnswer {
+struct HttpServerAnswer {
   int status = 200;
   std::string content_type = {};
   std::string body = {};
@@ -43,17 +43,18 @@ class HttpService {
 
   // Whether there is such an endpoint and it takes such a content: nothing, or the answer that says
   // why not. The server's thread.
-  virtual std::optional<HttpAnswer> refuse(const HttpHead& head) const = 0;
+  virtual std::optional<HttpServerAnswer> refuse(const HttpHead& head) const = 0;
 
   // Whether a body of so many bytes (as sent) would be taken at the moment: Consumer::admit(). The
   // server's thread.
   virtual Status admit(const HttpHead& head, std::size_t bytes) = 0;
 
   // Takes a body, decompressed. Several threads at once; may block, but see HttpListener.
-  virtual HttpAnswer serve(const HttpHead& head, std::string body) = 0;
+  virtual HttpServerAnswer serve(const HttpHead& head, std::string body) = 0;
 
   // An error of the server's own, in words that the endpoint's clients understand. Any thread.
-  virtual HttpAnswer error(const HttpHead& head, int status, std::string_view message) const = 0;
+  virtual HttpServerAnswer error(const HttpHead& head, int status,
+                                 std::string_view message) const = 0;
 
   // Books of the requests that end there. Any thread.
   virtual Counter& refused(HttpRefusal reason) = 0;

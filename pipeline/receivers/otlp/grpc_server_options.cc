@@ -1,5 +1,6 @@
 #include "pipeline/receivers/otlp/grpc_server_options.h"
 
+#include <grpcpp/resource_quota.h>
 #include <grpcpp/security/tls_certificate_provider.h>
 #include <grpcpp/security/tls_credentials_options.h>
 
@@ -65,6 +66,9 @@ void set_server_options(const GrpcServerSettings& settings, grpc::ServerBuilder&
     set_number(argument, static_cast<std::uint64_t>(ms.count()));
   };
   builder.SetMaxReceiveMessageSize(static_cast<int>(settings.max_recv_msg_size_bytes));
+  grpc::ResourceQuota quota;
+  quota.Resize(settings.max_buffered_bytes);
+  builder.SetResourceQuota(quota);
   set_number(GRPC_ARG_MAX_CONCURRENT_STREAMS, settings.max_concurrent_streams);
   if (settings.read_buffer_bytes > 0) {
     set_number(GRPC_ARG_TCP_READ_CHUNK_SIZE, settings.read_buffer_bytes);

@@ -17,7 +17,7 @@ constexpr std::string_view kJson = "application/json";
 
 }  // namespace
 
-OtlpHttpReceiver::OtlpHttpReceiver(const ComponentContext& context, OtlpHttpSettings settings,
+OtlpHttpReceiver::OtlpHttpReceiver(const ComponentContext& context, OtlpHttpServerSettings settings,
                                    Consumer& next)
     : path_(context.path + "::protocols::http"),
       settings_(std::move(settings)),
@@ -57,21 +57,21 @@ std::optional<otlp::Signal> OtlpHttpReceiver::signal_of(const HttpHead& head) co
   return std::nullopt;
 }
 
-std::optional<HttpAnswer> OtlpHttpReceiver::refuse(const HttpHead& head) const {
+std::optional<HttpServerAnswer> OtlpHttpReceiver::refuse(const HttpHead& head) const {
   const auto signal = signal_of(head);
   if (!signal || !signals_.contains(*signal)) {
     const std::string why =
         signal ? fmt::format("no pipeline of {} has this receiver", otlp::name_of(*signal))
                : std::string("there is no such endpoint");
-    return HttpAnswer{.status = 404, .content_type = "text/plain", .body = "404 " + why};
+    return HttpServerAnswer{.status = 404, .content_type = "text/plain", .body = "404 " + why};
   }
   if (head.method != "POST") {
-    return HttpAnswer{.status = 405,
-                      .content_type = "text/plain",
-                      .body = "405 method not allowed, supported: [POST]"};
+    return HttpServerAnswer{.status = 405,
+                            .content_type = "text/plain",
+                            .body = "405 method not allowed, supported: [POST]"};
   }
   if (head.content_type == kProtobuf || head.content_type == kJson) return std::nullopt;
-  return HttpAnswer{
+  return HttpServerAnswer{
       .status = 415,
       .content_type = "text/plain",
       .body = "415 unsupported media type, supported: [application/json, application/x-protobuf]"};
@@ -82,7 +82,7 @@ Status OtlpHttpReceiver::admit(const HttpHead& head, std::size_t bytes) {
   return signal ? next_.admit(*signal, bytes) : Status();
 }
 
-HttpAnswer OtlpHttpReceiver::serve(const HttpHead& head, std::string body) {
+HttpServerAnswer OtlpHttpReceiver::serve(const HttpHead& head, std::string body) {
   const otlp::Signal signal = signal_of(head).value_or(otlp::Signal::kTraces);
   const bool is_json = head.content_type == kJson;
   if (is_json) {
@@ -101,14 +101,14 @@ HttpAnswer OtlpHttpReceiver::serve(const HttpHead& head, std::string body) {
   return {.content_type = std::string(kProtobuf)};
 }
 
-HttpAnswer OtlpHttpReceiver::malformed(const HttpHead& head, const Error& error) {
+HttpServerAnswer OtlpHttpReceiver::malformed(const HttpHead& head, const Error& error) {
   refused(HttpRefusal::kMalformed).add();
   KERNSPAN_LOG_LIMITED(kWarn, "{}: refused a request: {}", path_, error.message);
   return this->error(head, 400, error.message);
 }
 
-HttpAnswer OtlpHttpReceiver::error(const HttpHead& head, int status,
-                                   std::string_view message) const {
+HttpServerAnswer OtlpHttpReceiver::error(const HttpHead& head, int status,
+                                         std::string_view message) const {
   const otlp::RpcCode code = otlp::rpc_code(status);
   if (head.content_type == kProtobuf) {
     return {.status = status,

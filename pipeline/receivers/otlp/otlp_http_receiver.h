@@ -19,7 +19,8 @@ namespace kernspan {
 // when it is worth another try, else 500; and what HttpListener answers for itself.
 class OtlpHttpReceiver final : public Component, private HttpService {
  public:
-  OtlpHttpReceiver(const ComponentContext& context, OtlpHttpSettings settings, Consumer& next);
+  OtlpHttpReceiver(const ComponentContext& context, OtlpHttpServerSettings settings,
+                   Consumer& next);
   ~OtlpHttpReceiver() override;
 
   Status start() override;
@@ -29,17 +30,17 @@ class OtlpHttpReceiver final : public Component, private HttpService {
   int port() const { return listener_ == nullptr ? 0 : listener_->port(); }
 
  private:
-  std::optional<HttpAnswer> refuse(const HttpHead& head) const override;
+  std::optional<HttpServerAnswer> refuse(const HttpHead& head) const override;
   Status admit(const HttpHead& head, std::size_t bytes) override;
-  HttpAnswer serve(const HttpHead& head, std::string body) override;
-  HttpAnswer error(const HttpHead& head, int status, std::string_view message) const override;
+  HttpServerAnswer serve(const HttpHead& head, std::string body) override;
+  HttpServerAnswer error(const HttpHead& head, int status, std::string_view message) const override;
   Counter& refused(HttpRefusal reason) override { return refusals_.of(reason); }
 
   std::optional<otlp::Signal> signal_of(const HttpHead& head) const;
-  HttpAnswer malformed(const HttpHead& head, const Error& error);
+  HttpServerAnswer malformed(const HttpHead& head, const Error& error);
 
   const std::string path_;
-  const OtlpHttpSettings settings_;
+  const OtlpHttpServerSettings settings_;
   const otlp::Signals signals_;
   const Extensions& extensions_;
   Consumer& next_;

@@ -6,6 +6,7 @@ namespace kernspan {
 namespace {
 
 // gRPC counts in an int, milliseconds too.
+constexpr std::uint64_t kMaxBufferedMib = 1 << 20;
 constexpr std::uint64_t kMaxInt = std::numeric_limits<std::int32_t>::max();
 
 void read_keepalive_time(ConfigReader& section, const char* key,
@@ -42,6 +43,12 @@ void read_grpc(ConfigReader& grpc, GrpcServerSettings* settings) {
   std::uint32_t streams = 0;
   grpc.integer<std::uint32_t>("max_concurrent_streams", &streams, 0, kMaxInt);
   if (streams > 0) settings->max_concurrent_streams = streams;
+  std::uint64_t buffered_mib = settings->max_buffered_bytes >> 20;
+  grpc.integer<std::uint64_t>("max_buffered_mib", &buffered_mib, 16, kMaxBufferedMib);
+  settings->max_buffered_bytes = buffered_mib << 20;
+  if (buffered_mib < 2 * max_mib) {
+    grpc.error("max_buffered_mib", "must be at least twice max_recv_msg_size_mib");
+  }
   grpc.bytes("read_buffer_size", &settings->read_buffer_bytes, 0, 32 << 20);
   grpc.bytes("write_buffer_size", &settings->write_buffer_bytes, 0, 32 << 20);
   read_keepalive(grpc.section("keepalive"), &settings->keepalive);
@@ -59,7 +66,7 @@ void read_url_path(ConfigReader& http, const char* key, std::string* path) {
   }
 }
 
-void read_http(ConfigReader& http, OtlpHttpSettings* settings) {
+void read_http(ConfigReader& http, OtlpHttpServerSettings* settings) {
   read_transport(http);
   read_http_server(http, &settings->server);
   read_url_path(http, "traces_url_path", &settings->traces_path);

@@ -30,12 +30,15 @@ struct GrpcServerSettings {
   std::string authenticator = {};  // the id of an extension; empty: nobody is asked
   // Per connection. The exporters in use have 10 requests under way.
   std::uint32_t max_concurrent_streams = 100;
+  // Kernspan's own. gRPC looks at a message's size when all of it has come: this bounds what it holds
+  // until then, and what the pipeline holds of the read buffers. Beyond it calls are cancelled.
+  std::uint64_t max_buffered_bytes = 1 << 30;
   std::uint64_t read_buffer_bytes = 0;   // 0: gRPC's own default
   std::uint64_t write_buffer_bytes = 0;  // 0: gRPC's own default
   GrpcKeepaliveSettings keepalive = {};
 };
 
-struct OtlpHttpSettings {
+struct OtlpHttpServerSettings {
   HttpServerSettings server = {.endpoint = "localhost:4318"};
   std::string traces_path = "/v1/traces";
   std::string metrics_path = "/v1/metrics";
@@ -44,7 +47,7 @@ struct OtlpHttpSettings {
 // At least one of them.
 struct OtlpReceiverSettings {
   std::optional<GrpcServerSettings> grpc = {};
-  std::optional<OtlpHttpSettings> http = {};
+  std::optional<OtlpHttpServerSettings> http = {};
 };
 
 // `path` is how messages call the settings.

@@ -45,12 +45,12 @@ class ZipkinReceiver final : public Receiver, private HttpService {
   }
 
  private:
-  std::optional<HttpAnswer> refuse(const HttpHead& head) const override;
+  std::optional<HttpServerAnswer> refuse(const HttpHead& head) const override;
   Status admit(const HttpHead&, std::size_t bytes) override {
     return next_.admit(otlp::Signal::kTraces, bytes);
   }
-  HttpAnswer serve(const HttpHead& head, std::string body) override;
-  HttpAnswer error(const HttpHead&, int status, std::string_view message) const override {
+  HttpServerAnswer serve(const HttpHead& head, std::string body) override;
+  HttpServerAnswer error(const HttpHead&, int status, std::string_view message) const override {
     return {.status = status, .content_type = "text/plain", .body = std::string(message)};
   }
   Counter& refused(HttpRefusal reason) override { return refusals_.of(reason); }
@@ -83,7 +83,7 @@ Status ZipkinReceiver::start() {
   return {};
 }
 
-std::optional<HttpAnswer> ZipkinReceiver::refuse(const HttpHead& head) const {
+std::optional<HttpServerAnswer> ZipkinReceiver::refuse(const HttpHead& head) const {
   if (head.path != kV1Path && head.path != kV2Path) {
     return error(head, 404, "404 there is no such endpoint: /api/v2/spans and /api/v1/spans are");
   }
@@ -99,7 +99,7 @@ std::optional<HttpAnswer> ZipkinReceiver::refuse(const HttpHead& head) const {
   return std::nullopt;
 }
 
-HttpAnswer ZipkinReceiver::serve(const HttpHead& head, std::string body) {
+HttpServerAnswer ZipkinReceiver::serve(const HttpHead& head, std::string body) {
   const bool is_v1 = head.path == kV1Path;
   const ZipkinOptions options{.parse_string_tags = settings_.parse_string_tags,
                               .now_unix_ns = clock_.wall_ns()};

@@ -27,7 +27,7 @@ using ::testing::StartsWith;
 // Says what it got; holds requests back as long as the test wants it to.
 class EchoService final : public HttpService {
  public:
-  std::optional<HttpAnswer> refuse(const HttpHead& head) const override {
+  std::optional<HttpServerAnswer> refuse(const HttpHead& head) const override {
     if (head.path != "/echo") return error(head, 404, "not here");
     if (head.method != "POST") return error(head, 405, "POST only");
     return std::nullopt;
@@ -35,14 +35,14 @@ class EchoService final : public HttpService {
   Status admit(const HttpHead&, std::size_t bytes) override {
     return bytes == 13 ? retryable("13 is too much today") : Status();
   }
-  HttpAnswer serve(const HttpHead& head, std::string body) override {
+  HttpServerAnswer serve(const HttpHead& head, std::string body) override {
     std::unique_lock lock(mutex_);
     ++serving_;
     changed_.notify_all();
     changed_.wait(lock, [&] { return !hold_; });
     return {.content_type = "text/plain", .body = head.content_type + ":" + body};
   }
-  HttpAnswer error(const HttpHead&, int status, std::string_view message) const override {
+  HttpServerAnswer error(const HttpHead&, int status, std::string_view message) const override {
     return {.status = status, .content_type = "text/plain", .body = std::string(message)};
   }
   Counter& refused(HttpRefusal reason) override { return refused_.at(reason); }

@@ -22,7 +22,7 @@ constexpr const char* kJson = "application/json";
 
 class OtlpHttpReceiverTest : public ::testing::Test {
  protected:
-  void listen(OtlpHttpSettings settings = {}) {
+  void listen(OtlpHttpServerSettings settings = {}) {
     settings.server.endpoint = "127.0.0.1:0";
     receiver_ = std::make_unique<OtlpHttpReceiver>(stage_.context(), settings, consumer_);
     const Status started = receiver_->start();
@@ -116,7 +116,7 @@ TEST_F(OtlpHttpReceiverTest, MapsErrorsAsUpstream) {
 }
 
 TEST_F(OtlpHttpReceiverTest, PathsMayBeOthers) {
-  OtlpHttpSettings settings;
+  OtlpHttpServerSettings settings;
   settings.traces_path = "/in";
   listen(settings);
   EXPECT_EQ(post("/in", kProtobuf, reference_bytes(1)).status, 200);
@@ -124,7 +124,7 @@ TEST_F(OtlpHttpReceiverTest, PathsMayBeOthers) {
 }
 
 TEST_F(OtlpHttpReceiverTest, ABombIsRefusedByItsSize) {
-  OtlpHttpSettings settings;
+  OtlpHttpServerSettings settings;
   settings.server.max_request_body_size = 1 << 20;
   listen(settings);
   const std::string zeros(64 << 20, '\0');
@@ -140,7 +140,7 @@ TEST_F(OtlpHttpReceiverTest, ABombIsRefusedByItsSize) {
 }
 
 TEST_F(OtlpHttpReceiverTest, AMissingAuthenticatorIsAnErrorAtStart) {
-  OtlpHttpSettings settings;
+  OtlpHttpServerSettings settings;
   settings.server.endpoint = "127.0.0.1:0";
   settings.server.authenticator = "bearertokenauth";
   OtlpHttpReceiver receiver(stage_.context(), settings, consumer_);

@@ -60,7 +60,7 @@ class TlsTest : public ::testing::TestWithParam<std::string> {
           consumer_);
       return grpc_->start();
     }
-    OtlpHttpSettings settings;
+    OtlpHttpServerSettings settings;
     settings.server.endpoint = "127.0.0.1:0";
     settings.server.tls = tls;
     settings.server.authenticator = authenticator;

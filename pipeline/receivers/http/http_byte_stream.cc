@@ -1,4 +1,4 @@
-#include "pipeline/receivers/http/http_transport.h"
+#include "pipeline/receivers/http/http_byte_stream.h"
 
 #include <boost/asio/post.hpp>
 #include <boost/asio/ssl/stream.hpp>
@@ -12,9 +12,9 @@ namespace asio = boost::asio;
 using asio::ip::tcp;
 using boost::system::error_code;
 
-class PlainTransport final : public HttpTransport {
+class PlainStream final : public HttpByteStream {
  public:
-  explicit PlainTransport(tcp::socket socket) : socket_(std::move(socket)) {}
+  explicit PlainStream(tcp::socket socket) : socket_(std::move(socket)) {}
 
   void handshake(Handler handler) override {
     asio::post(socket_.get_executor(), [handler = std::move(handler)] { handler({}, 0); });
@@ -38,9 +38,9 @@ class PlainTransport final : public HttpTransport {
   tcp::socket socket_;
 };
 
-class TlsTransport final : public HttpTransport {
+class TlsStream final : public HttpByteStream {
  public:
-  TlsTransport(tcp::socket socket, TlsContexts::Context context)
+  TlsStream(tcp::socket socket, TlsContexts::Context context)
       : context_(std::move(context)), stream_(std::move(socket), *context_) {}
 
   void handshake(Handler handler) override {
@@ -68,12 +68,12 @@ class TlsTransport final : public HttpTransport {
 
 }  // namespace
 
-std::unique_ptr<HttpTransport> plain_transport(tcp::socket socket) {
-  return std::make_unique<PlainTransport>(std::move(socket));
+std::unique_ptr<HttpByteStream> plain_stream(tcp::socket socket) {
+  return std::make_unique<PlainStream>(std::move(socket));
 }
 
-std::unique_ptr<HttpTransport> tls_transport(tcp::socket socket, TlsContexts::Context context) {
-  return std::make_unique<TlsTransport>(std::move(socket), std::move(context));
+std::unique_ptr<HttpByteStream> tls_stream(tcp::socket socket, TlsContexts::Context context) {
+  return std::make_unique<TlsStream>(std::move(socket), std::move(context));
 }
 
 }  // namespace kernspan

@@ -11,11 +11,11 @@ namespace kernspan {
 
 // The bytes of one connection, in the clear or through TLS. One operation of each kind at a time;
 // after close() those under way end with an error. One thread.
-class HttpTransport {
+class HttpByteStream {
  public:
   using Handler = std::function<void(boost::system::error_code, std::size_t)>;
 
-  virtual ~HttpTransport() = default;
+  virtual ~HttpByteStream() = default;
 
   virtual void handshake(Handler handler) = 0;
   virtual void read_some(boost::asio::mutable_buffer room, Handler handler) = 0;
@@ -25,8 +25,8 @@ class HttpTransport {
   virtual void close() = 0;
 };
 
-std::unique_ptr<HttpTransport> plain_transport(boost::asio::ip::tcp::socket socket);
-std::unique_ptr<HttpTransport> tls_transport(boost::asio::ip::tcp::socket socket,
-                                             TlsContexts::Context context);
+std::unique_ptr<HttpByteStream> plain_stream(boost::asio::ip::tcp::socket socket);
+std::unique_ptr<HttpByteStream> tls_stream(boost::asio::ip::tcp::socket socket,
+                                           TlsContexts::Context context);
 
 }  // namespace kernspan
