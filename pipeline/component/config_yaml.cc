@@ -180,7 +180,7 @@ class Converter {
       }
       const std::string& key = pair.first.Scalar();
       ConfigNode value = convert(pair.second, key_position, depth + 1);
-      if (key == "<<") {
+      if (key == "<<" && pair.first.Tag() != "!") {  // not in quotes
         merged.push_back(std::move(value));
         continue;
       }

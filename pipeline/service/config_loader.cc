@@ -41,12 +41,15 @@ Result<Source> open_source(const std::string& text, const Environment& environme
 // "exporters::debug: x" as "exporters: {debug: x}".
 ConfigNode nest_key(std::string_view key, const ConfigPosition& position, ConfigNode value) {
   constexpr std::string_view kSeparator = "::";
-  const std::size_t end = key.rfind(kSeparator);
-  if (end == std::string_view::npos) {
-    return ConfigNode::map(position, {{std::string(key), position, std::move(value)}});
+  constexpr int kMostLevels = 32;  // what is left of the key then is nobody's
+  for (int level = 1; level < kMostLevels; ++level) {
+    const std::size_t end = key.rfind(kSeparator);
+    if (end == std::string_view::npos) break;
+    value = ConfigNode::map(
+        position, {{std::string(key.substr(end + kSeparator.size())), position, std::move(value)}});
+    key = key.substr(0, end);
   }
-  return nest_key(key.substr(0, end), position,
-                  nest_key(key.substr(end + kSeparator.size()), position, std::move(value)));
+  return ConfigNode::map(position, {{std::string(key), position, std::move(value)}});
 }
 
 ConfigNode nest_keys(ConfigNode root) {
