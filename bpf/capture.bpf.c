@@ -78,15 +78,15 @@ int BPF_PROG(tp_switch, bool is_preempted, struct task_struct* previous) {
   return 0;
 }
 
-/* At the returns of google.golang.org/grpc/internal/transport.(*http2Client).NewStream: the stream, or
- * nil, in AX. */
+/* Where google.golang.org/grpc/internal/transport.(*http2Client).NewStream has returned, or is about to:
+ * the stream, or nil, in AX. */
 SEC("?uprobe")
 int go_new_stream(struct pt_regs* regs) {
   on_grpc_call(bpf_get_attach_cookie(regs), KS_GRPC_CLIENT, regs->r14, regs->ax, 0);
   return 0;
 }
 
-/* At the first instruction of google.golang.org/grpc.(*Server).handleStream(transport, stream): the
+/* At the beginning of google.golang.org/grpc.(*Server).handleStream(transport, stream): the
  * receiver in AX, the transport's two words in BX and CX, the stream in DI. */
 SEC("?uprobe")
 int go_handle(struct pt_regs* regs) {

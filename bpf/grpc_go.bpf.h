@@ -5,8 +5,8 @@
  * and never the goroutine (one loop writes all streams of a connection, one reads them).
  *
  * The connection is the socket with the file descriptor that the transport's net.Conn holds. A user's own
- * type of connection has something else there: only a socket whose two ports are those
- * that the same structure says is believed.
+ * type of connection has something else there: only a socket with the port that the same structure says is
+ * believed. It is the port of the client's end, which another socket with this descriptor would not have.
  *
  * Uprobe programs may be preempted anywhere, so all they have is their stack.
  */
@@ -29,9 +29,8 @@ enum {
 
 /* What is needed of a socket. */
 struct ks_go_socket {
-  ks_u64 cookie; /* 0: none */
-  ks_u64 local_port;
-  ks_u64 remote_port;
+  ks_u64 cookie;      /* 0: none */
+  ks_u64 client_port; /* the local one of a client's socket, the remote one of a server's */
 };
 
 /* 0 where it cannot be read. */
@@ -42,7 +41,7 @@ static __always_inline ks_u64 ks_user_word(ks_u64 address) {
 }
 
 /* The TCP socket behind a descriptor of the current process. */
-static __always_inline struct ks_go_socket ks_socket_of_fd(ks_u64 number) {
+static __always_inline struct ks_go_socket ks_socket_of_fd(ks_u64 number, bool is_client) {
   struct ks_go_socket found = {};
   const struct task_struct* task = bpf_get_current_task_btf();
   const struct fdtable* table = task->files->fdt;
@@ -63,29 +62,32 @@ static __always_inline struct ks_go_socket ks_socket_of_fd(ks_u64 number) {
   KS_KERNEL_FIELD(family, struct sock, sk, __sk_common.skc_family);
   KS_KERNEL_FIELD(protocol, struct sock, sk, sk_protocol);
   if ((family != KS_AF_INET && family != KS_AF_INET6) || protocol != KS_IPPROTO_TCP) return found;
-  ks_u16 local = 0, remote = 0;
-  KS_KERNEL_FIELD(local, struct sock, sk, __sk_common.skc_num);
-  KS_KERNEL_FIELD(remote, struct sock, sk, __sk_common.skc_dport);
+  ks_u16 port = 0;
+  if (is_client) {
+    KS_KERNEL_FIELD(port, struct sock, sk, __sk_common.skc_num);
+  } else {
+    KS_KERNEL_FIELD(port, struct sock, sk, __sk_common.skc_dport);
+    port = __builtin_bswap16(port);
+  }
+  found.client_port = port;
   KS_KERNEL_FIELD(found.cookie, struct sock, sk, __sk_common.skc_cookie.counter);
-  found.local_port = local;
-  found.remote_port = __builtin_bswap16(remote);
   return found;
 }
 
 /* The cookie of the socket that the net.Conn at this address is; 0: not known. */
-static __always_inline ks_u64 ks_go_connection(const struct ks_go_layout* layout, ks_u64 conn) {
+static __always_inline ks_u64 ks_go_connection(const struct ks_go_layout* layout, ks_u64 conn,
+                                               bool is_client) {
   for (int i = 0; i < KS_GO_CONN_WRAPS_MAX; i++) {
     /* net.TCPConn has a single field, the pointer to its netFD. */
     conn = ks_user_word(conn + KS_GO_INTERFACE_DATA);
     const ks_u64 fd = ks_user_word(conn);
     if (!fd) return 0;
-    const struct ks_go_socket socket = ks_socket_of_fd(ks_user_word(fd + layout->fd_sysfd));
+    const struct ks_go_socket socket =
+        ks_socket_of_fd(ks_user_word(fd + layout->fd_sysfd), is_client);
     if (!socket.cookie) continue;
-    const ks_u64 local = ks_user_word(fd + layout->fd_local + KS_GO_INTERFACE_DATA);
-    const ks_u64 remote = ks_user_word(fd + layout->fd_remote + KS_GO_INTERFACE_DATA);
-    if (ks_user_word(local + KS_GO_TCP_ADDR_PORT) == socket.local_port &&
-        ks_user_word(remote + KS_GO_TCP_ADDR_PORT) == socket.remote_port)
-      return socket.cookie;
+    const ks_u32 end = is_client ? layout->fd_local : layout->fd_remote;
+    const ks_u64 address = ks_user_word(fd + end + KS_GO_INTERFACE_DATA);
+    if (ks_user_word(address + KS_GO_TCP_ADDR_PORT) == socket.client_port) return socket.cookie;
   }
   return 0;
 }
@@ -119,8 +121,8 @@ static __always_inline void on_grpc_call(ks_u64 slot, ks_u32 role, ks_u64 gorout
   const ks_u32 id = ks_user_word(stream + layout->stream_id);
   if (!id) return;
   const ks_u64 goroutine_id = ks_user_word(goroutine + layout->goroutine_id);
-  const ks_u64 cookie =
-      ks_go_connection(layout, transport + (is_client ? layout->client_conn : layout->server_conn));
+  const ks_u64 cookie = ks_go_connection(
+      layout, transport + (is_client ? layout->client_conn : layout->server_conn), is_client);
   if (!cookie || !goroutine_id) {
     ks_count(KS_COUNT_CALL_NO_SOCKET);
     return;

@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 #include <sys/stat.h>
 
+#include <filesystem>
+#include <system_error>
 #include <utility>
 #include <vector>
 
@@ -34,7 +36,10 @@ void GrpcGoExecutables::process_seen(std::uint32_t tgid) {
     ++counters_.process_gone;
     return;
   }
-  process_gone(tgid);
+  if (const auto known = identities_.find(tgid); known != identities_.end()) {
+    if (known->second == *identity) return;
+    process_gone(tgid);  // it runs another program
+  }
   auto place = executables_.find(*identity);
   if (place == executables_.end()) {
     if (executables_.size() >= settings_.remembered_max) {
@@ -90,7 +95,11 @@ void GrpcGoExecutables::process_gone(std::uint32_t tgid) {
 }
 
 void GrpcGoExecutables::look_around() {
-  for (const std::uint32_t tgid : connected_go_processes(settings_.proc_root)) process_seen(tgid);
+  for (const std::uint32_t tgid : connected_go_processes(settings_.proc_root)) {
+    std::error_code error;
+    const auto path = std::filesystem::read_symlink(path_of(tgid), error);
+    if (!error && settings_.is_traced(path.filename().string())) process_seen(tgid);
+  }
 }
 
 void GrpcGoExecutables::recheck() {

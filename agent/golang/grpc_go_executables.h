@@ -38,6 +38,8 @@ class GrpcGoExecutables {
     std::size_t probed_max = KS_GO_LAYOUTS_MAX;
     // Executables of Go programs with HTTP/2 connections, probed or not, about 200 bytes each.
     std::size_t remembered_max = 1024;
+    // By its executable's name: whether look_around() may see a process.
+    std::function<bool(std::string_view name)> is_traced = [](std::string_view) { return true; };
   };
   using Log = std::function<void(std::string_view line)>;
 

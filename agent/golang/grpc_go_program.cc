@@ -7,7 +7,7 @@
 #include "agent/golang/elf_file.h"
 #include "agent/golang/function_table.h"
 #include "agent/golang/go_layouts.h"
-#include "agent/golang/returns.h"
+#include "agent/golang/probe_points.h"
 
 namespace kernspan::golang {
 namespace {
@@ -15,24 +15,39 @@ namespace {
 constexpr std::string_view kNewStream =
     "google.golang.org/grpc/internal/transport.(*http2Client).NewStream";
 constexpr std::string_view kHandleStream = "google.golang.org/grpc.(*Server).handleStream";
-constexpr std::array kFunctions = {kNewStream, kHandleStream};
+// The caller of NewStream for all calls but a channel's own (health checks).
+constexpr std::string_view kAttemptNewStream = "google.golang.org/grpc.(*csAttempt).newStream";
+constexpr std::array kFunctions = {kNewStream, kHandleStream, kAttemptNewStream};
 
 // The ABI that passes arguments in registers came with 1.17, whose build information is of the older kind.
 constexpr Release kGoFirst{1, 18};
 
-// NewStream has 6 to 10.
-constexpr std::size_t kReturnsMax = 32;
+// NewStream has 6 to 10 returns.
+constexpr std::size_t kPointsMax = 32;
 
-std::expected<std::vector<std::uint64_t>, Refusal> returns_of(const ElfFile& file,
-                                                              const Function& function) {
+using Points = std::expected<std::vector<std::uint64_t>, Refusal>;
+using Functions = std::map<std::string, Function, std::less<>>;
+
+// What `find` finds in the function, as offsets in the file.
+template <typename Find>
+Points points_in(const ElfFile& file, const Function& function, Find find) {
   const auto code = file.loaded(function.address, function.size);
   const auto place = file.offset_of(function.address);
   if (!code || !place) return std::unexpected(Refusal::kFunctionTable);
-  auto returns = find_returns(*code);
-  if (!returns || returns->empty() || returns->size() > kReturnsMax)
+  std::optional<std::vector<std::uint64_t>> points = find(*code);
+  if (!points || points->empty() || points->size() > kPointsMax)
     return std::unexpected(Refusal::kCode);
-  for (std::uint64_t& at : *returns) at += *place;
-  return *returns;
+  for (std::uint64_t& at : *points) at += *place;
+  return *points;
+}
+
+// Where the caller is not as expected, the returns will do, at a higher cost.
+Points client_points(const ElfFile& file, const Functions& functions) {
+  if (const auto caller = functions.find(kAttemptNewStream); caller != functions.end()) {
+    Points points = points_in(file, caller->second, find_error_checks);
+    if (points) return points;
+  }
+  return points_in(file, functions.find(kNewStream)->second, find_returns);
 }
 
 }  // namespace
@@ -62,21 +77,23 @@ std::expected<GrpcGoProgram, Refusal> inspect_grpc_go(int fd) {
   if (!versions.go || *versions.go < kGoFirst) return std::unexpected(Refusal::kGoTooOld);
   const auto functions = find_functions(*file, kFunctions);
   if (!functions) return std::unexpected(Refusal::kFunctionTable);
-  const auto client = functions->find(kNewStream);
   const auto server = functions->find(kHandleStream);
-  const Sides sides{.client = client != functions->end(), .server = server != functions->end()};
+  const Sides sides{.client = functions->contains(kNewStream),
+                    .server = server != functions->end()};
   if (!sides.client && !sides.server) return std::unexpected(Refusal::kWithoutGrpc);
 
   GrpcGoProgram program;
   if (sides.client) {
-    auto returns = returns_of(*file, client->second);
-    if (!returns) return std::unexpected(returns.error());
-    program.client_returns = std::move(*returns);
+    Points points = client_points(*file, *functions);
+    if (!points) return std::unexpected(points.error());
+    program.client_points = std::move(*points);
   }
   if (sides.server) {
-    const auto entry = file->offset_of(server->second.address);
-    if (!entry) return std::unexpected(Refusal::kFunctionTable);
-    program.server_entries.push_back(*entry);
+    Points points = points_in(*file, server->second, [](std::string_view code) {
+      return std::optional(std::vector{find_entry(code)});
+    });
+    if (!points) return std::unexpected(points.error());
+    program.server_points = std::move(*points);
   }
   std::optional<ks_go_layout> layout;
   if (const auto structs = read_structs(*file, layout_structs())) {

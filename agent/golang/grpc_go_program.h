@@ -27,8 +27,10 @@ struct GrpcGoProgram {
   ks_go_layout layout{};
   bool layout_is_from_debug_information = false;
   // Offsets in the file, of instructions. Either may be empty: a program may be a client only, or a server only.
-  std::vector<std::uint64_t> client_returns;
-  std::vector<std::uint64_t> server_entries;
+  // Clients: AX has the stream that NewStream has made, or nil.
+  std::vector<std::uint64_t> client_points;
+  // Servers: the arguments of handleStream are in their registers.
+  std::vector<std::uint64_t> server_points;
 };
 
 // Reads the executable: tens of milliseconds, and at most about 100 MiB for that time. The descriptor is

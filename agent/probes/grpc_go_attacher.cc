@@ -59,9 +59,9 @@ Result<std::unique_ptr<golang::AttachedProbes>> GrpcGoAttacher::attach(
   }
   auto probes = std::make_unique<Probes>(*this, slot);
   // The server's first: a handler that is known before its calls are.
-  if (Status added = probes->add(skeleton_.progs.go_handle, path, program.server_entries); !added)
+  if (Status added = probes->add(skeleton_.progs.go_handle, path, program.server_points); !added)
     return std::unexpected(added.error());
-  if (Status added = probes->add(skeleton_.progs.go_new_stream, path, program.client_returns);
+  if (Status added = probes->add(skeleton_.progs.go_new_stream, path, program.client_points);
       !added)
     return std::unexpected(added.error());
   return probes;

@@ -91,9 +91,12 @@ Status EbpfReceiver::start() {
 void EbpfReceiver::watch_grpc_go() {
   golang::ProbeAttacher* attacher = source_->grpc_go();
   if (!attacher) return;
+  golang::GrpcGoWatch::Settings settings;
+  settings.executables.is_traced = [policy = config_.tracer.policy](std::string_view name) {
+    return policy.traces(name);
+  };
   grpc_go_ = std::make_unique<golang::GrpcGoWatch>(
-      golang::GrpcGoWatch::Settings{}, *attacher,
-      [](std::string_view line) { log_info("ebpf: {}", line); });
+      std::move(settings), *attacher, [](std::string_view line) { log_info("ebpf: {}", line); });
   tracer_->watch_go_processes([this](std::uint32_t tgid, bool seen) {
     if (seen) {
       grpc_go_->process_seen(tgid);

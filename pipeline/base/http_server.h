@@ -22,7 +22,7 @@ struct HttpResponse {
   std::string body;
 };
 
-struct HttpRequest {
+struct HttpQuery {
   std::string_view query;  // behind the question mark; borrowed for the call
 };
 
@@ -34,19 +34,19 @@ class HttpServer {
   // Called from the server's thread, one at a time: the others wait.
   class Handler {
    public:
-    // A function of a HttpRequest, or of nothing.
+    // A function of a HttpQuery, or of nothing.
     template <typename Function>
     Handler(Function function) {  // NOLINT: as std::function
-      if constexpr (std::is_invocable_v<Function&, const HttpRequest&>) {
+      if constexpr (std::is_invocable_v<Function&, const HttpQuery&>) {
         handle_ = std::move(function);
       } else {
-        handle_ = [function = std::move(function)](const HttpRequest&) { return function(); };
+        handle_ = [function = std::move(function)](const HttpQuery&) { return function(); };
       }
     }
-    HttpResponse operator()(const HttpRequest& request) const { return handle_(request); }
+    HttpResponse operator()(const HttpQuery& request) const { return handle_(request); }
 
    private:
-    std::function<HttpResponse(const HttpRequest&)> handle_;
+    std::function<HttpResponse(const HttpQuery&)> handle_;
   };
 
   // Listens on "host:port" (port 0: any free one) and serves the handlers by exact path until it is

@@ -80,13 +80,13 @@ std::string_view name_of(const std::string& file, std::string_view key) {
   return file.empty() ? key : std::string_view(file);
 }
 
-void read_version(ConfigReader& tls, std::string_view key, TlsVersion* version) {
+void read_version(ConfigReader& tls, std::string_view key, ClientTlsVersion* version) {
   tls.choice(key, version,
-             {{"1.2", TlsVersion::kTls12},
-              {"1.3", TlsVersion::kTls13},
-              {"1.1", TlsVersion::kTls11},
-              {"1.0", TlsVersion::kTls10},
-              {"", TlsVersion::kDefault}});
+             {{"1.2", ClientTlsVersion::kTls12},
+              {"1.3", ClientTlsVersion::kTls13},
+              {"1.1", ClientTlsVersion::kTls11},
+              {"1.0", ClientTlsVersion::kTls10},
+              {"", ClientTlsVersion::kDefault}});
 }
 
 void read_file_or_pem(ConfigReader& tls, const std::string& name, std::string* file,
@@ -122,9 +122,10 @@ void read_client_tls(ConfigReader& tls, ClientTlsSettings* settings) {
               "certificate and key are only useful together: give both, cert_file and key_file (or "
               "their _pem forms)");
   }
-  const TlsVersion min =
-      settings->min_version == TlsVersion::kDefault ? TlsVersion::kTls12 : settings->min_version;
-  if (settings->max_version != TlsVersion::kDefault && settings->max_version < min) {
+  const ClientTlsVersion min = settings->min_version == ClientTlsVersion::kDefault
+                                   ? ClientTlsVersion::kTls12
+                                   : settings->min_version;
+  if (settings->max_version != ClientTlsVersion::kDefault && settings->max_version < min) {
     tls.error("max_version", "is lower than min_version, which is 1.2 unless it is set");
   }
   for (const char* key : {"cipher_suites", "curve_preferences"}) {

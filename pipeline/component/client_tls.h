@@ -13,7 +13,7 @@
 
 namespace kernspan {
 
-enum class TlsVersion : std::uint8_t { kDefault, kTls10, kTls11, kTls12, kTls13 };
+enum class ClientTlsVersion : std::uint8_t { kDefault, kTls10, kTls11, kTls12, kTls13 };
 
 struct ClientTlsSettings {
   bool insecure = false;
@@ -26,9 +26,9 @@ struct ClientTlsSettings {
   std::string key_file = {};
   std::string key_pem = {};
   std::string server_name_override = {};
-  TlsVersion min_version = TlsVersion::kDefault;  // 1.2
-  TlsVersion max_version = TlsVersion::kDefault;  // the highest there is
-  std::chrono::nanoseconds reload_interval{0};    // 0: files are read once
+  ClientTlsVersion min_version = ClientTlsVersion::kDefault;  // 1.2
+  ClientTlsVersion max_version = ClientTlsVersion::kDefault;  // the highest there is
+  std::chrono::nanoseconds reload_interval{0};                // 0: files are read once
 
   // Upstream's rule: a certificate authority means TLS, whatever `insecure` says.
   bool plaintext() const { return insecure && ca_file.empty() && ca_pem.empty(); }

@@ -116,7 +116,7 @@ void write_json(benchmark::State& state) {
   std::string json;
   measure(state, [&](const Batch& batch) {
     json.clear();
-    if (append_json(batch, json).spans != kSpans) std::abort();
+    if (append_json(batch, json).items != kSpans) std::abort();
   });
 }
 

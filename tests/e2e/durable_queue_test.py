@@ -15,11 +15,7 @@ import case_report  # noqa: E402
 from processes import StartError, free_port, wait_until  # noqa: E402
 from tiers import Daemon  # noqa: E402
 from otlp_lines import SpanFile  # noqa: E402
-
-try:
-    from otlp_load import Load
-except ImportError:
-    Load = None
+from otlp_load import Load, is_possible  # noqa: E402
 
 GATEWAY = """
 receivers:
@@ -63,7 +59,7 @@ ARRIVE_SECONDS_MAX = 30
 
 
 def setUpModule():
-    if Load is None:
+    if not is_possible():
         raise unittest.SkipTest("not installed: python3-grpcio")
 
 
@@ -132,6 +128,7 @@ class DurableQueueTest(unittest.TestCase):
         gateway = self.daemon("gateway")
         recovered = 0
         with Load(self.endpoint, seed=seed) as load:
+            self.assertTrue(wait_until(lambda: load.accepted, 20))
             for number in range(20):
                 # First while the backlog grows, then while it is sent.
                 if number == 8:

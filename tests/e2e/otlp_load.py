@@ -1,13 +1,76 @@
-"""OTLP/gRPC load with known span ids: what was acknowledged must arrive."""
+"""OTLP/gRPC load with known span ids: what was acknowledged must arrive.
 
-import os
+As a program: otlp_load.py ENDPOINT SENDERS SPANS PADDING SEED. Each sender offers a request again until it was
+acknowledged. Prints a line per answer: the span ids that were acknowledged, or "-"; ends when its input does."""
+
+import importlib.util
+import pathlib
 import random
+import subprocess
+import sys
+import tempfile
 import threading
 import time
 
-import grpc
-
 EXPORT = "/opentelemetry.proto.collector.trace.v1.TraceService/Export"
+
+
+def is_possible():
+    return importlib.util.find_spec("grpc") is not None
+
+
+class Load:
+    """The program, running. Not in this process: gRPC's threads and starting programs do not go together. A
+    context manager."""
+
+    def __init__(self, endpoint, senders=4, spans=20, padding=200, seed=0):
+        self._output = tempfile.TemporaryFile()  # pylint: disable=consider-using-with
+        self._process = subprocess.Popen(
+            [sys.executable, "-B", pathlib.Path(__file__), endpoint, str(senders), str(spans),
+             str(padding), str(seed)], stdin=subprocess.PIPE, stdout=self._output)
+        self._read_to = 0
+        self._accepted = set()
+        self._refused = 0
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.stop()
+
+    def stop(self):
+        if self._process.poll() is None:
+            self._process.stdin.close()
+            self._process.wait(60)
+        self._read()
+        self._output.close()
+
+    @property
+    def accepted(self):
+        """The ids in acknowledged requests."""
+        self._read()
+        return self._accepted
+
+    @property
+    def refused(self):
+        """Answers that were errors."""
+        self._read()
+        return self._refused
+
+    def _read(self):
+        if self._output.closed:
+            return
+        self._output.flush()
+        with open(f"/proc/self/fd/{self._output.fileno()}", "rb") as lines:
+            lines.seek(self._read_to)
+            data = lines.read()
+        whole = data[:data.rfind(b"\n") + 1]
+        self._read_to += len(whole)
+        for line in whole.decode().split("\n")[:-1]:
+            if line == "-":
+                self._refused += 1
+            else:
+                self._accepted.update(line.split(","))
 
 
 def _field(number, payload):
@@ -30,52 +93,50 @@ def encode(span_ids, padding):
     return _field(1, _field(2, spans))
 
 
-class Load:
-    """Senders that offer each request again until it was acknowledged. A context manager."""
+class _Sender(threading.Thread):
+    _output = threading.Lock()
 
-    def __init__(self, endpoint, senders=4, spans=20, padding=200, seed=0):
-        self.accepted = set()  # ids in acknowledged requests
-        self.refused = 0       # answers that were errors
+    def __init__(self, endpoint, spans, padding, seed, stopping):
+        super().__init__()
         self._endpoint, self._spans, self._padding = endpoint, spans, padding
-        self._random = random.Random(seed or os.getpid())
-        self._lock = threading.Lock()
-        self._stopping = threading.Event()
-        self._threads = [threading.Thread(target=self._send) for _ in range(senders)]
+        self._random = random.Random(seed)
+        self._stopping = stopping
 
-    def __enter__(self):
-        for thread in self._threads:
-            thread.start()
-        return self
-
-    def __exit__(self, *_):
-        self.stop()
-
-    def stop(self):
-        self._stopping.set()
-        for thread in self._threads:
-            thread.join()
-
-    def _send(self):
+    def run(self):
+        import grpc  # pylint: disable=import-outside-toplevel
         with grpc.insecure_channel(self._endpoint, options=[
                 ("grpc.initial_reconnect_backoff_ms", 50), ("grpc.max_reconnect_backoff_ms", 100),
                 ("grpc.use_local_subchannel_pool", 1)]) as channel:
             call = channel.unary_unary(EXPORT)
             while not self._stopping.is_set():
-                with self._lock:
-                    ids = {f"{self._random.getrandbits(64):016x}" for _ in range(self._spans)}
+                ids = [f"{self._random.getrandbits(64):016x}" for _ in range(self._spans)]
                 request = encode(ids, self._padding)
-                while not self._offer(call, request):
-                    if self._stopping.is_set():
-                        return
-                    time.sleep(0.01)
-                with self._lock:
-                    self.accepted |= ids
+                while not self._stopping.is_set():
+                    try:
+                        call(request, timeout=10)
+                    except grpc.RpcError:
+                        self._say("-")
+                        time.sleep(0.01)
+                    else:
+                        self._say(",".join(ids))
+                        break
 
-    def _offer(self, call, request):
-        try:
-            call(request, timeout=10)
-            return True
-        except grpc.RpcError:
-            with self._lock:
-                self.refused += 1
-            return False
+    def _say(self, line):
+        with self._output:
+            print(line, flush=True)
+
+
+def main(endpoint, senders, spans, padding, seed):
+    stopping = threading.Event()
+    threads = [_Sender(endpoint, int(spans), int(padding), f"{seed}/{number}/{time.time_ns()}", stopping)
+               for number in range(int(senders))]
+    for thread in threads:
+        thread.start()
+    sys.stdin.read()
+    stopping.set()
+    for thread in threads:
+        thread.join()
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -59,13 +59,15 @@ void read_headers(ConfigReader& reader, OtlpExporterSettings* settings) {
 
 // What gRPC's C++ library can be told: its TLS is 1.2 to 1.3.
 void check_tls_versions(ConfigReader& tls, const ClientTlsSettings& settings) {
-  if (settings.min_version == TlsVersion::kTls10 || settings.min_version == TlsVersion::kTls11) {
+  if (settings.min_version == ClientTlsVersion::kTls10 ||
+      settings.min_version == ClientTlsVersion::kTls11) {
     tls.warning("min_version", "gRPC never goes below TLS 1.2");
-  } else if (settings.min_version == TlsVersion::kTls13) {
+  } else if (settings.min_version == ClientTlsVersion::kTls13) {
     tls.error("min_version",
               "1.3 cannot be enforced by this gRPC client: refuse TLS 1.2 at the server");
   }
-  if (settings.max_version != TlsVersion::kDefault && settings.max_version != TlsVersion::kTls13) {
+  if (settings.max_version != ClientTlsVersion::kDefault &&
+      settings.max_version != ClientTlsVersion::kTls13) {
     tls.error("max_version", "cannot be set lower than 1.3 for gRPC: remove the key");
   }
 }

@@ -33,12 +33,12 @@ std::chrono::nanoseconds delay_of(const std::string& retry_after, std::int64_t n
   return std::chrono::seconds(std::clamp<std::int64_t>(seconds, 0, kMaxDelaySeconds));
 }
 
-bool is_json(const HttpAnswer& answer) {
+bool is_json(const OtlpHttpAnswer& answer) {
   return answer.content_type.starts_with("application/json");
 }
 
 // The message of a google.rpc.Status, in the encoding that the answer says it has.
-std::string error_message(const HttpAnswer& answer) {
+std::string error_message(const OtlpHttpAnswer& answer) {
   std::string message;
   if (answer.content_type.starts_with("application/x-protobuf")) {
     message = otlp::parse_status_message(answer.body);
@@ -88,7 +88,7 @@ void read_json_partial_success(const std::string& body, SendOutcome* outcome) {
   }
 }
 
-void read_partial_success(const HttpAnswer& answer, SendOutcome* outcome) {
+void read_partial_success(const OtlpHttpAnswer& answer, SendOutcome* outcome) {
   if (is_json(answer)) {
     read_json_partial_success(answer.body, outcome);
     return;
@@ -119,7 +119,7 @@ SendOutcome::Kind kind_of(long status) {
 
 }  // namespace
 
-SendOutcome judge_http_answer(const HttpAnswer& answer, std::int64_t now_unix_s) {
+SendOutcome judge_http_answer(const OtlpHttpAnswer& answer, std::int64_t now_unix_s) {
   SendOutcome outcome;
   if (answer.status >= 200 && answer.status <= 299) {
     read_partial_success(answer, &outcome);

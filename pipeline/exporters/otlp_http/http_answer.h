@@ -9,7 +9,7 @@
 
 namespace kernspan {
 
-struct HttpAnswer {
+struct OtlpHttpAnswer {
   long status = 0;
   std::string retry_after = {};  // the header: seconds, or a date
   std::string content_type = {};
@@ -17,6 +17,6 @@ struct HttpAnswer {
 };
 
 // `now_unix_s` is the wall clock, which dates are compared with.
-SendOutcome judge_http_answer(const HttpAnswer& answer, std::int64_t now_unix_s);
+SendOutcome judge_http_answer(const OtlpHttpAnswer& answer, std::int64_t now_unix_s);
 
 }  // namespace kernspan

@@ -28,26 +28,26 @@ curl_blob blob_of(const std::string& text) {
   return {const_cast<char*>(text.data()), text.size(), CURL_BLOB_COPY};
 }
 
-long lowest(TlsVersion version) {
+long lowest(ClientTlsVersion version) {
   switch (version) {
-    case TlsVersion::kTls10:
+    case ClientTlsVersion::kTls10:
       return CURL_SSLVERSION_TLSv1_0;
-    case TlsVersion::kTls11:
+    case ClientTlsVersion::kTls11:
       return CURL_SSLVERSION_TLSv1_1;
-    case TlsVersion::kTls13:
+    case ClientTlsVersion::kTls13:
       return CURL_SSLVERSION_TLSv1_3;
     default:
       return CURL_SSLVERSION_TLSv1_2;
   }
 }
 
-long highest(TlsVersion version) {
+long highest(ClientTlsVersion version) {
   switch (version) {
-    case TlsVersion::kTls10:
+    case ClientTlsVersion::kTls10:
       return CURL_SSLVERSION_MAX_TLSv1_0;
-    case TlsVersion::kTls11:
+    case ClientTlsVersion::kTls11:
       return CURL_SSLVERSION_MAX_TLSv1_1;
-    case TlsVersion::kTls12:
+    case ClientTlsVersion::kTls12:
       return CURL_SSLVERSION_MAX_TLSv1_2;
     default:
       return CURL_SSLVERSION_MAX_DEFAULT;
@@ -77,10 +77,10 @@ Encoded compress(HttpCompression compression, std::vector<std::string_view> piec
 
 }  // namespace
 
-HttpRequest::HttpRequest(const OtlpHttpSettings& settings, const ClientTlsMaterial& material,
-                         const otlp::Batch& batch,
-                         const std::vector<ClientAuthenticator::Header>& headers,
-                         std::chrono::nanoseconds timeout)
+OtlpHttpRequest::OtlpHttpRequest(const OtlpHttpExporterSettings& settings,
+                                 const ClientTlsMaterial& material, const otlp::Batch& batch,
+                                 const std::vector<ClientAuthenticator::Header>& headers,
+                                 std::chrono::nanoseconds timeout)
     : url_(batch.signal() == otlp::Signal::kTraces ? settings.traces_url : settings.metrics_url),
       handle_(curl_easy_init()) {
   CURL* const curl = handle();
@@ -110,18 +110,18 @@ HttpRequest::HttpRequest(const OtlpHttpSettings& settings, const ClientTlsMateri
   curl_easy_setopt(
       curl, CURLOPT_WRITEFUNCTION,
       +[](char* data, std::size_t size, std::size_t count, void* self) {
-        return static_cast<HttpRequest*>(self)->on_body({data, size * count});
+        return static_cast<OtlpHttpRequest*>(self)->on_body({data, size * count});
       });
   curl_easy_setopt(curl, CURLOPT_HEADERDATA, this);
   curl_easy_setopt(
       curl, CURLOPT_HEADERFUNCTION,
       +[](char* data, std::size_t size, std::size_t count, void* self) {
-        static_cast<HttpRequest*>(self)->on_header({data, size * count});
+        static_cast<OtlpHttpRequest*>(self)->on_header({data, size * count});
         return size * count;
       });
 }
 
-void HttpRequest::set_body(const OtlpHttpSettings& settings, const otlp::Batch& batch) {
+void OtlpHttpRequest::set_body(const OtlpHttpExporterSettings& settings, const otlp::Batch& batch) {
   std::vector<std::string_view> pieces;
   std::string json;
   if (settings.encoding == HttpEncoding::kJson) {
@@ -144,7 +144,8 @@ void HttpRequest::set_body(const OtlpHttpSettings& settings, const otlp::Batch& 
   curl_easy_setopt(handle(), CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(body_.size()));
 }
 
-void HttpRequest::set_tls(const OtlpHttpSettings& settings, const ClientTlsMaterial& material) {
+void OtlpHttpRequest::set_tls(const OtlpHttpExporterSettings& settings,
+                              const ClientTlsMaterial& material) {
   CURL* const curl = handle();
   const ClientTlsSettings& tls = settings.tls;
   curl_easy_setopt(curl, CURLOPT_SSLVERSION, lowest(tls.min_version) | highest(tls.max_version));
@@ -169,7 +170,7 @@ void HttpRequest::set_tls(const OtlpHttpSettings& settings, const ClientTlsMater
 
 // The URL gets the other name, which TLS asks for and checks; the connection goes where the URL
 // pointed, and the request still names that host.
-void HttpRequest::override_server_name(const std::string& url, const std::string& name) {
+void OtlpHttpRequest::override_server_name(const std::string& url, const std::string& name) {
   struct FreeUrl {
     void operator()(CURLU* parts) const { curl_url_cleanup(parts); }
     void operator()(char* text) const { curl_free(text); }
@@ -192,7 +193,7 @@ void HttpRequest::override_server_name(const std::string& url, const std::string
   curl_easy_setopt(handle(), CURLOPT_URL, part(CURLUPART_URL, 0).c_str());
 }
 
-void HttpRequest::add_header(std::string_view name, std::string_view value) {
+void OtlpHttpRequest::add_header(std::string_view name, std::string_view value) {
   // libcurl: "Name:" removes a header of its own, "Name;" stands for one without a value.
   const bool remove = name == "Expect";
   const std::string line =
@@ -200,14 +201,14 @@ void HttpRequest::add_header(std::string_view name, std::string_view value) {
   headers_.reset(curl_slist_append(headers_.release(), line.c_str()));
 }
 
-std::size_t HttpRequest::on_body(std::string_view bytes) {
+std::size_t OtlpHttpRequest::on_body(std::string_view bytes) {
   body_bytes_ += bytes.size();
   const std::size_t room = kMaxKeptBytes - std::min(kMaxKeptBytes, answer_.body.size());
   answer_.body += bytes.substr(0, room);
   return body_bytes_ > kMaxBodyBytes ? 0 : bytes.size();  // 0 ends the transfer
 }
 
-void HttpRequest::on_header(std::string_view line) {
+void OtlpHttpRequest::on_header(std::string_view line) {
   constexpr std::string_view kRetryAfter = "retry-after:";
   if (line.size() < kRetryAfter.size()) return;
   const bool is_it =
@@ -221,7 +222,7 @@ void HttpRequest::on_header(std::string_view line) {
       first == std::string_view::npos ? "" : std::string(line.substr(first, last - first + 1));
 }
 
-SendOutcome HttpRequest::outcome(CURLcode result, std::int64_t now_unix_s) {
+SendOutcome OtlpHttpRequest::outcome(CURLcode result, std::int64_t now_unix_s) {
   curl_easy_getinfo(handle(), CURLINFO_RESPONSE_CODE, &answer_.status);
   const char* content_type = nullptr;
   curl_easy_getinfo(handle(), CURLINFO_CONTENT_TYPE, &content_type);

@@ -17,14 +17,14 @@
 namespace kernspan {
 
 // Must stay where it is: libcurl keeps pointers into it.
-class HttpRequest {
+class OtlpHttpRequest {
  public:
   // Encodes and compresses the batch. `material` is what tls() gave at this moment.
-  HttpRequest(const OtlpHttpSettings& settings, const ClientTlsMaterial& material,
-              const otlp::Batch& batch, const std::vector<ClientAuthenticator::Header>& headers,
-              std::chrono::nanoseconds timeout);
-  HttpRequest(const HttpRequest&) = delete;
-  HttpRequest& operator=(const HttpRequest&) = delete;
+  OtlpHttpRequest(const OtlpHttpExporterSettings& settings, const ClientTlsMaterial& material,
+                  const otlp::Batch& batch, const std::vector<ClientAuthenticator::Header>& headers,
+                  std::chrono::nanoseconds timeout);
+  OtlpHttpRequest(const OtlpHttpRequest&) = delete;
+  OtlpHttpRequest& operator=(const OtlpHttpRequest&) = delete;
 
   CURL* handle() const { return handle_.get(); }
 
@@ -37,8 +37,8 @@ class HttpRequest {
     void operator()(curl_slist* list) const { curl_slist_free_all(list); }
   };
 
-  void set_body(const OtlpHttpSettings& settings, const otlp::Batch& batch);
-  void set_tls(const OtlpHttpSettings& settings, const ClientTlsMaterial& material);
+  void set_body(const OtlpHttpExporterSettings& settings, const otlp::Batch& batch);
+  void set_tls(const OtlpHttpExporterSettings& settings, const ClientTlsMaterial& material);
   void override_server_name(const std::string& url, const std::string& name);
   void add_header(std::string_view name, std::string_view value);
   std::size_t on_body(std::string_view bytes);
@@ -50,7 +50,7 @@ class HttpRequest {
   std::unique_ptr<curl_slist, Free> headers_;
   std::unique_ptr<curl_slist, Free> connect_to_;
   std::array<char, CURL_ERROR_SIZE> error_text_{};
-  HttpAnswer answer_;
+  OtlpHttpAnswer answer_;
   std::size_t body_bytes_ = 0;  // seen, whether kept or not
 };
 

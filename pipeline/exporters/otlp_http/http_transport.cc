@@ -17,7 +17,7 @@ namespace kernspan {
 namespace {
 
 struct Sending {
-  std::unique_ptr<HttpRequest> request;
+  std::unique_ptr<OtlpHttpRequest> request;
   Transport::Done done;
 };
 
@@ -33,9 +33,9 @@ struct FreeMulti {
 
 }  // namespace
 
-class HttpTransport::Worker {
+class OtlpHttpTransport::Worker {
  public:
-  Worker(const OtlpHttpSettings& settings, ClientTlsMaterial material, const Clock& clock)
+  Worker(const OtlpHttpExporterSettings& settings, ClientTlsMaterial material, const Clock& clock)
       : settings_(settings),
         clock_(clock),
         material_(std::make_shared<const ClientTlsMaterial>(std::move(material))),
@@ -70,8 +70,9 @@ class HttpTransport::Worker {
       const std::scoped_lock lock(mutex_);
       material = material_;
     }
-    Sending sending{std::make_unique<HttpRequest>(settings_, *material, batch, *headers, timeout),
-                    std::move(done)};
+    Sending sending{
+        std::make_unique<OtlpHttpRequest>(settings_, *material, batch, *headers, timeout),
+        std::move(done)};
     {
       const std::scoped_lock lock(mutex_);
       incoming_.push_back(std::move(sending));
@@ -138,7 +139,7 @@ class HttpTransport::Worker {
     ended.done(std::move(outcome));
   }
 
-  const OtlpHttpSettings& settings_;
+  const OtlpHttpExporterSettings& settings_;
   const Clock& clock_;
   std::mutex mutex_;                                   // guards the two below
   std::shared_ptr<const ClientTlsMaterial> material_;  // shared with sends in progress
@@ -150,15 +151,16 @@ class HttpTransport::Worker {
   std::thread thread_;
 };
 
-HttpTransport::HttpTransport(OtlpHttpSettings settings, otlp::Signals signals, const Clock& clock)
+OtlpHttpTransport::OtlpHttpTransport(OtlpHttpExporterSettings settings, otlp::Signals signals,
+                                     const Clock& clock)
     : settings_(std::move(settings)),
       signals_(signals),
       clock_(clock),
       tls_watch_(settings_.tls, settings_.path) {}
 
-HttpTransport::~HttpTransport() = default;
+OtlpHttpTransport::~OtlpHttpTransport() = default;
 
-Status HttpTransport::start() {
+Status OtlpHttpTransport::start() {
   for (const otlp::Signal signal : otlp::kAllSignals) {
     const bool has_url =
         !(signal == otlp::Signal::kTraces ? settings_.traces_url : settings_.metrics_url).empty();
@@ -174,16 +176,17 @@ Status HttpTransport::start() {
   return {};
 }
 
-void HttpTransport::send(const otlp::Batch& batch, std::chrono::nanoseconds timeout, Done done) {
+void OtlpHttpTransport::send(const otlp::Batch& batch, std::chrono::nanoseconds timeout,
+                             Done done) {
   if (auto material = tls_watch_.changed()) worker_->use(*std::move(material));
   worker_->send(batch, timeout, std::move(done));
 }
 
-void HttpTransport::cancel_all() {
+void OtlpHttpTransport::cancel_all() {
   worker_->cancel_all();
 }
 
-void HttpTransport::stop() {
+void OtlpHttpTransport::stop() {
   worker_.reset();
 }
 

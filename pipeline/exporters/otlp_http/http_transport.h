@@ -11,11 +11,11 @@
 
 namespace kernspan {
 
-class HttpTransport final : public Transport {
+class OtlpHttpTransport final : public Transport {
  public:
   // `signals` is what the exporter is going to be given; the clock outlives the transport.
-  HttpTransport(OtlpHttpSettings settings, otlp::Signals signals, const Clock& clock);
-  ~HttpTransport() override;
+  OtlpHttpTransport(OtlpHttpExporterSettings settings, otlp::Signals signals, const Clock& clock);
+  ~OtlpHttpTransport() override;
 
   // Reads the certificate files; does not connect. An error when a signal has no URL.
   Status start() override;
@@ -25,7 +25,7 @@ class HttpTransport final : public Transport {
 
  private:
   class Worker;  // keeps libcurl's headers out of this one
-  const OtlpHttpSettings settings_;
+  const OtlpHttpExporterSettings settings_;
   const otlp::Signals signals_;
   const Clock& clock_;
   ClientTlsWatch tls_watch_;

@@ -16,7 +16,7 @@ Result<std::unique_ptr<Exporter>> create(const ConfigNode& node, const Component
   const SenderSettings sender = settings->sender;
   return QueuedSender::create(
       context, sender,
-      std::make_unique<HttpTransport>(*std::move(settings), context.signals, context.clock));
+      std::make_unique<OtlpHttpTransport>(*std::move(settings), context.signals, context.clock));
 }
 
 }  // namespace

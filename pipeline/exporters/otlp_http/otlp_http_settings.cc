@@ -30,7 +30,7 @@ void read_url(ConfigReader& reader, std::string_view key, std::string* url) {
   }
 }
 
-void read_urls(ConfigReader& reader, OtlpHttpSettings* settings) {
+void read_urls(ConfigReader& reader, OtlpHttpExporterSettings* settings) {
   std::string endpoint;
   read_url(reader, "endpoint", &endpoint);
   while (endpoint.ends_with('/')) endpoint.pop_back();
@@ -83,10 +83,11 @@ void read_headers(ConfigReader& reader, std::map<std::string, std::string>* head
 
 }  // namespace
 
-Result<OtlpHttpSettings> read_otlp_http_settings(const ConfigNode& node, const std::string& path,
-                                                 const Extensions& extensions,
-                                                 ConfigWarnings& warnings) {
-  OtlpHttpSettings settings;
+Result<OtlpHttpExporterSettings> read_otlp_http_settings(const ConfigNode& node,
+                                                         const std::string& path,
+                                                         const Extensions& extensions,
+                                                         ConfigWarnings& warnings) {
+  OtlpHttpExporterSettings settings;
   settings.path = path;
   settings.sender.timeout = std::chrono::seconds{30};
   settings.sender.max_request_bytes = kHttpMaxRequestBytes;

@@ -13,7 +13,7 @@ namespace kernspan {
 enum class HttpEncoding { kProto, kJson };
 enum class HttpCompression { kNone, kGzip, kZlib, kDeflate, kZstd };
 
-struct OtlpHttpSettings {
+struct OtlpHttpExporterSettings {
   std::string path = {};         // how messages call the settings
   std::string traces_url = {};   // empty: neither `endpoint` nor this is set
   std::string metrics_url = {};  // likewise
@@ -30,8 +30,9 @@ struct OtlpHttpSettings {
 };
 
 // `path` is how messages call the settings.
-Result<OtlpHttpSettings> read_otlp_http_settings(const ConfigNode& node, const std::string& path,
-                                                 const Extensions& extensions,
-                                                 ConfigWarnings& warnings);
+Result<OtlpHttpExporterSettings> read_otlp_http_settings(const ConfigNode& node,
+                                                         const std::string& path,
+                                                         const Extensions& extensions,
+                                                         ConfigWarnings& warnings);
 
 }  // namespace kernspan

@@ -54,7 +54,7 @@ class Pprof final : public Extension {
     std::map<std::string, HttpServer::Handler> handlers = {
         {"/debug/pprof/",
          [] { return HttpResponse{.content_type = "text/html; charset=utf-8", .body = kIndex}; }},
-        {"/debug/pprof/profile", [this](const HttpRequest& request) { return profile(request); }},
+        {"/debug/pprof/profile", [this](const HttpQuery& request) { return profile(request); }},
         {"/debug/pprof/cmdline", [] { return cmdline(); }},
         {"/debug/pprof/heap", heap},
         {"/debug/pprof/allocs", heap}};
@@ -78,7 +78,7 @@ class Pprof final : public Extension {
   }
 
  private:
-  HttpResponse profile(const HttpRequest& request) {
+  HttpResponse profile(const HttpQuery& request) {
     int seconds = kDefaultSeconds;
     if (const std::optional<std::string_view> text = query_value(request.query, "seconds")) {
       const auto [end, error] = std::from_chars(text->data(), text->data() + text->size(), seconds);

@@ -110,6 +110,10 @@ const char* TraceState::parse_member(std::string_view key, std::string_view valu
 const char* TraceState::parse_otel(std::string_view value) {
   if (value.size() > kLongestOtelValue) return kBadSize;
   if (value.ends_with(';')) return kBadSyntax;
+  // Where there are two, the last one counts.
+  randomness_.reset();
+  clear_threshold();
+  otel_rest_.clear();
   while (!value.empty()) {
     const std::string_view member = take_until(value, ';');
     const std::size_t colon = member.find(':');

@@ -28,7 +28,8 @@ ResourceDetectionProcessor::ResourceDetectionProcessor(const ComponentContext& c
       id_(context.id),
       attributes_(std::make_shared<const Attributes>()) {
   for (NamedDetector& detector : detectors) {
-    slots_.push_back({.detector = std::move(detector), .found = {}, .may_work_later = false});
+    slots_.push_back(
+        {.detector = std::move(detector), .found = {}, .last_error = "", .may_work_later = false});
   }
 }
 
@@ -94,9 +95,13 @@ std::string ResourceDetectionProcessor::detect(bool only_failed) {
   for (Slot& slot : slots_) {
     if (only_failed && !slot.may_work_later) continue;
     const Status found = detect(slot);
-    if (found) continue;
-    KERNSPAN_LOG_LIMITED(kWarn, "{}: failed to detect resource: {}", path_, found.error().message);
-    errors += (errors.empty() ? "" : "\n") + found.error().message;
+    std::string error = found ? "" : found.error().message;
+    errors += (errors.empty() || error.empty() ? "" : "\n") + error;
+    // Once, and not at every attempt.
+    if (!error.empty() && error != slot.last_error) {
+      log_warn("{}: failed to detect resource: {}", path_, error);
+    }
+    slot.last_error = std::move(error);
   }
   publish();
   return errors;

@@ -60,6 +60,7 @@ class ResourceDetectionProcessor final : public Processor {
   struct Slot {
     NamedDetector detector;
     DetectedAttributes found;  // last time it worked
+    std::string last_error;    // empty: it worked
     bool may_work_later = false;
   };
 

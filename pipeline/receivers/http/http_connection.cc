@@ -180,7 +180,8 @@ void HttpConnection::parse() {
       buffer_.consume(used);
       return read();
     }
-    if (error && !parser_->is_header_done() && error != http::error::header_limit) {
+    if (error && phase_ == Phase::kHead && error != http::error::header_limit &&
+        error != http::error::body_limit) {
       KERNSPAN_LOG_LIMITED(kWarn, "{}: {}", host_.path(), malformed_hint(bytes));
     }
     buffer_.consume(used);

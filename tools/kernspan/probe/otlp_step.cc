@@ -24,7 +24,7 @@ Result<std::unique_ptr<Transport>> make_transport(const PeerOptions& options, co
   if (options.http) {
     auto settings = read_otlp_http_settings(exporter_settings(options), "probe", none, ignored);
     if (!settings) return std::unexpected(settings.error());
-    return std::make_unique<HttpTransport>(std::move(*settings), kTracesOnly, clock);
+    return std::make_unique<OtlpHttpTransport>(std::move(*settings), kTracesOnly, clock);
   }
   auto settings = read_otlp_exporter_settings(exporter_settings(options), "probe", none, ignored);
   if (!settings) return std::unexpected(settings.error());

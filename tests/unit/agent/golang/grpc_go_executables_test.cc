@@ -20,7 +20,7 @@ class FakeAttacher final : public ProbeAttacher {
                                                  const GrpcGoProgram& program) override {
     if (fails) return permanent("the kernel says no");
     EXPECT_TRUE(fs::exists(path)) << path;
-    EXPECT_EQ(program.client_returns.size(), 2u);
+    EXPECT_EQ(program.client_points.size(), 2u);
     return std::make_unique<Probes>(attached);
   }
 
@@ -75,8 +75,9 @@ TEST_F(GrpcGoExecutablesTest, ProbesUntilTheLastProcessHasGone) {
   run(10, "shop");
   run(11, "shop");
   GrpcGoExecutables executables = make();
-  for (const std::uint32_t tgid : {10u, 11u, 10u}) executables.process_seen(tgid);
+  for (const std::uint32_t tgid : {10u, 10u, 11u, 10u}) executables.process_seen(tgid);
   EXPECT_EQ(attacher_.attached, 1);
+  EXPECT_EQ(executables.counters().attached, 1u);
   EXPECT_EQ(executables.probed(), 1u);
   executables.process_gone(10);
   executables.process_gone(10);
@@ -172,6 +173,11 @@ TEST_F(GrpcGoExecutablesTest, LooksAroundForOldConnections) {
     fs::create_symlink(root_ / "tcp", process / "net" / "tcp");
     fs::create_symlink("socket:[" + std::to_string(inode) + "]", process / "fd" / "3");
   }
+  settings_.is_traced = [](std::string_view name) { return name != "shop"; };
+  GrpcGoExecutables blind = make();
+  blind.look_around();
+  EXPECT_EQ(attacher_.attached, 0);
+  settings_.is_traced = [](std::string_view name) { return name == "shop"; };
   GrpcGoExecutables executables = make();
   executables.look_around();
   EXPECT_EQ(attacher_.attached, 1);

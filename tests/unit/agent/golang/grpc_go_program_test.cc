@@ -3,7 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "agent/golang/returns.h"
+#include "agent/golang/probe_points.h"
 #include "tests/unit/agent/golang/go_executable.h"
 
 namespace kernspan::golang {
@@ -34,13 +34,51 @@ TEST(FindReturns, GivesUpWhereNoInstructionIs) {
   EXPECT_FALSE(find_returns("\xc3\xb8\x01"sv));  // cut
 }
 
+TEST(FindErrorChecks, FindsTheBranchBehindACall) {
+  using namespace std::string_view_literals;
+  // call rsi; test rbx, rbx; je
+  EXPECT_THAT(*find_error_checks("\xff\xd6\x48\x85\xdb\x74\x31\xc3"sv), ElementsAre(5u));
+  // call r8; nop; test rbx, rbx; jne (near)
+  EXPECT_THAT(*find_error_checks("\x41\xff\xd0\x0f\x1f\x00\x48\x85\xdb\x0f\x85\0\0\0\0\xc3"sv),
+              ElementsAre(9u));
+  // A direct call; a test of another register; AX may be another by the time of the test.
+  EXPECT_THAT(*find_error_checks("\xe8\0\0\0\0\x48\x85\xdb\x74\x31"sv), IsEmpty());
+  EXPECT_THAT(*find_error_checks("\xff\xd6\x48\x85\xc0\x74\x31"sv), IsEmpty());
+  EXPECT_THAT(*find_error_checks("\xff\xd6\x31\xc0\x48\x85\xdb\x74\x31"sv), IsEmpty());
+  EXPECT_FALSE(find_error_checks("\xff\xd6\x06"sv));
+}
+
+TEST(FindEntry, IsTheStackCheckWhereNothingWasWrittenBefore) {
+  using namespace std::string_view_literals;
+  // cmp rsp, [r14+16]; jbe
+  EXPECT_EQ(find_entry("\x49\x3b\x66\x10\x76\x20\x55"sv), 4u);
+  // lea r12, [rsp-0x98]; cmp r12, [r14+16]; jbe (near)
+  EXPECT_EQ(find_entry("\x4c\x8d\xa4\x24\x68\xff\xff\xff\x4d\x3b\x66\x10\x0f\x86\x3c\x0a\0\0"sv),
+            12u);
+  EXPECT_EQ(find_entry("\x31\xc0\x76\x20"sv), 0u) << "xor eax, eax";
+  EXPECT_EQ(find_entry("\x55\x76\x20"sv), 0u) << "push rbp";
+  EXPECT_EQ(find_entry("\x06"sv), 0u);
+}
+
+TEST(GrpcGoProgram, PrefersTheCallersCheckToReturns) {
+  GoExecutable executable;
+  executable.functions.push_back({"google.golang.org/grpc.(*csAttempt).newStream",
+                                  "\x90\xff\xd6\x48\x85\xdb\x74\x01\xc3\xc3"});
+  const auto program = inspect(executable.file());
+  ASSERT_TRUE(program.has_value());
+  const std::uint64_t text_at = sizeof(Elf64_Ehdr) + sizeof(Elf64_Phdr);
+  EXPECT_THAT(program->client_points, ElementsAre(text_at + 2 + 9 + 2 + 6));
+  executable.functions.back().code = "\xc3";
+  EXPECT_EQ(inspect(executable.file())->client_points.size(), 2u);
+}
+
 TEST(GrpcGoProgram, SaysWhereTheProbesGo) {
   const GoExecutable executable;
   const auto program = inspect(executable.file());
   ASSERT_TRUE(program.has_value());
   const std::uint64_t text_at = sizeof(Elf64_Ehdr) + sizeof(Elf64_Phdr);
-  EXPECT_THAT(program->client_returns, ElementsAre(text_at + 2 + 2, text_at + 2 + 8));
-  EXPECT_THAT(program->server_entries, ElementsAre(text_at + 2 + 9));
+  EXPECT_THAT(program->client_points, ElementsAre(text_at + 2 + 2, text_at + 2 + 8));
+  EXPECT_THAT(program->server_points, ElementsAre(text_at + 2 + 9));
   EXPECT_FALSE(program->layout_is_from_debug_information);
   EXPECT_EQ(program->layout.goroutine_id, 152u);
   EXPECT_EQ(program->layout.stream_method, 72u);
@@ -53,7 +91,7 @@ TEST(GrpcGoProgram, PositionIndependentOnesHaveTheSame) {
   executable.table_magic = 0xfffffff1;
   const auto relocated = inspect(executable.file());
   ASSERT_TRUE(fixed && relocated);
-  EXPECT_EQ(relocated->client_returns, fixed->client_returns);
+  EXPECT_EQ(relocated->client_points, fixed->client_points);
 }
 
 TEST(GrpcGoProgram, MayBeAClientOnly) {
@@ -61,8 +99,8 @@ TEST(GrpcGoProgram, MayBeAClientOnly) {
   executable.functions.pop_back();
   const auto program = inspect(executable.file());
   ASSERT_TRUE(program.has_value());
-  EXPECT_THAT(program->server_entries, IsEmpty());
-  EXPECT_EQ(program->client_returns.size(), 2u);
+  EXPECT_THAT(program->server_points, IsEmpty());
+  EXPECT_EQ(program->client_points.size(), 2u);
 }
 
 TEST(GrpcGoProgram, RefusesByName) {

@@ -3,11 +3,12 @@
 #include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
-
 #include <zstd.h>
 
 #include <algorithm>
+#include <csignal>
 #include <filesystem>
 #include <fstream>
 #include <memory>
@@ -164,6 +165,40 @@ TEST_F(FileExporterTest, KeepsWhatADiskThatIsFullDoesNotTake) {
   stop();
   EXPECT_EQ(stage_.books.dropped("shutdown").value(), held);
   EXPECT_EQ(balance().held, 0U);
+}
+
+// How large files of this process may become: a write that would go beyond is cut, and the next one
+// fails, as on a full disk.
+class FileSizeLimit {
+ public:
+  explicit FileSizeLimit(rlim_t bytes) {
+    std::signal(SIGXFSZ, SIG_IGN);
+    getrlimit(RLIMIT_FSIZE, &before_);
+    const rlimit limit{bytes, before_.rlim_max};
+    setrlimit(RLIMIT_FSIZE, &limit);
+  }
+  ~FileSizeLimit() { setrlimit(RLIMIT_FSIZE, &before_); }
+
+ private:
+  rlimit before_{};
+};
+
+TEST_F(FileExporterTest, GoesOnInTheMiddleOfALineOnceThereIsRoom) {
+  start(settings());
+  EXPECT_TRUE(send(otlp::reference_bytes(20)));
+  EXPECT_TRUE(send(otlp::reference_bytes(20)));
+  {
+    const FileSizeLimit full(1000);
+    EXPECT_FALSE(exporter_->flush());
+    EXPECT_FALSE(exporter_->flush());
+  }
+  EXPECT_EQ(std::filesystem::file_size(file()), 1000U);
+  EXPECT_EQ(stage_.books.balance().held, 40U);
+  EXPECT_TRUE(exporter_->flush());
+  EXPECT_EQ(spans_in_file(), 40U);
+  EXPECT_EQ(lines_in_file(), 2U);
+  EXPECT_EQ(balance().passed_on, 40U);
+  stop();
 }
 
 TEST_F(FileExporterTest, LeavesOutMalformedSpansAndCountsThem) {

@@ -22,7 +22,7 @@ using Kind = SendOutcome::Kind;
 
 constexpr std::int64_t kNow = 1'700'000'000;  // 2023-11-14T22:13:20Z
 
-TEST(HttpAnswer, TheCollectorsTable) {
+TEST(OtlpHttpAnswer, TheCollectorsTable) {
   const auto kind = [](long status) { return judge_http_answer({.status = status}, kNow).kind; };
   for (const long status : {200, 202, 204}) EXPECT_EQ(kind(status), Kind::kSent) << status;
   for (const long status : {429, 502, 503, 504}) {
@@ -34,7 +34,7 @@ TEST(HttpAnswer, TheCollectorsTable) {
   EXPECT_EQ(kind(413), Kind::kTooLarge);
 }
 
-TEST(HttpAnswer, RetryAfterIsSecondsOrADate) {
+TEST(OtlpHttpAnswer, RetryAfterIsSecondsOrADate) {
   const auto delay = [](const char* header) {
     return judge_http_answer({.status = 503, .retry_after = header}, kNow).asked_delay;
   };
@@ -47,7 +47,7 @@ TEST(HttpAnswer, RetryAfterIsSecondsOrADate) {
   EXPECT_EQ(delay("99999999999999999999"), 24h) << "nobody waits longer";
 }
 
-TEST(HttpAnswer, QuotesThePeersReason) {
+TEST(OtlpHttpAnswer, QuotesThePeersReason) {
   const auto message = [](const char* type, std::string body) {
     return judge_http_answer({.status = 400, .content_type = type, .body = std::move(body)}, kNow)
         .message;
@@ -62,7 +62,7 @@ TEST(HttpAnswer, QuotesThePeersReason) {
   EXPECT_LT(message("text/html", std::string(100'000, 'x')).size(), 1100U);
 }
 
-TEST(HttpAnswer, ReadsPartialSuccess) {
+TEST(OtlpHttpAnswer, ReadsPartialSuccess) {
   const auto judge = [](const char* type, std::string body) {
     return judge_http_answer({.status = 200, .content_type = type, .body = std::move(body)}, kNow);
   };
@@ -83,7 +83,7 @@ TEST(HttpAnswer, ReadsPartialSuccess) {
   }
 }
 
-Result<OtlpHttpSettings> read(const std::string& yaml) {
+Result<OtlpHttpExporterSettings> read(const std::string& yaml) {
   ConfigWarnings warnings;
   const ConfigNode node = ComponentStage::yaml(yaml);
   return read_otlp_http_settings(node, "exporters::otlp_http", Extensions(), warnings);

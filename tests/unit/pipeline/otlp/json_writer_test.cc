@@ -97,7 +97,7 @@ TEST(JsonWriter, SlicesBecomeOneObject) {
   Batch batch = batch_of(reference_request(2, "a"));
   batch.append(batch_of(reference_request(3, "b")));
   std::string text;
-  EXPECT_EQ(append_json(batch, text).spans, 5U);
+  EXPECT_EQ(append_json(batch, text).items, 5U);
   const auto json = nlohmann::json::parse(text);
   ASSERT_EQ(json["resourceSpans"].size(), 2U);
   EXPECT_EQ(json["resourceSpans"][1]["scopeSpans"][0]["spans"].size(), 3U);

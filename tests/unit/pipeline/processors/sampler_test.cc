@@ -296,6 +296,12 @@ TEST(SamplerTest, SamplersInARowAgree) {
   }
 }
 
+TEST(TraceStateTest, TheLastOfTwoMembersCounts) {
+  const auto state = TraceState::parse("ot=th:8;a:1,x=y,ot=b:2");
+  ASSERT_TRUE(state);
+  EXPECT_EQ(state->to_string(), "ot=b:2,x=y");
+}
+
 TEST(TraceStateTest, RefusesWhatIsTooLarge) {
   EXPECT_TRUE(TraceState::parse(""));
   EXPECT_TRUE(TraceState::parse(" ,, a=b ,"));
