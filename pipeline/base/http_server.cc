@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
-#include <boost/asio/ip/v6_only.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/beast/core.hpp>
 #include <boost/beast/http.hpp>
@@ -16,6 +15,7 @@
 #include <utility>
 
 #include "pipeline/base/log.h"
+#include "pipeline/base/tcp_listen.h"
 
 namespace kernspan {
 namespace {
@@ -100,7 +100,7 @@ class AsioServer final : public HttpServer {
   }
 
   Status start(std::string_view endpoint) {
-    if (const error_code error = open(endpoint)) {
+    if (const error_code error = listen_on(acceptor_, endpoint, kMostConnections)) {
       return permanent(
           fmt::format("cannot listen on {}: {}; is the port in use, and the host one "
                       "of this machine?",
@@ -116,42 +116,6 @@ class AsioServer final : public HttpServer {
   std::uint16_t port() const override { return port_; }
 
  private:
-  error_code open(std::string_view endpoint) {
-    const std::size_t colon = endpoint.rfind(':');
-    if (colon == std::string_view::npos) return asio::error::invalid_argument;
-    std::string host(endpoint.substr(0, colon));
-    if (host.starts_with('[') && host.ends_with(']')) host = host.substr(1, host.size() - 2);
-    const std::string port(endpoint.substr(colon + 1));
-    tcp::resolver resolver(context_);
-    error_code error;
-    const auto found = resolver.resolve(host, port, tcp::resolver::passive, error);
-    if (error) return error;
-    // The first address that works. Every interface: IPv6, which then takes IPv4 as well. A name:
-    // IPv4 first, as in the collector.
-    error = asio::error::host_not_found;
-    for (const bool is_v6 : {host.empty(), !host.empty()}) {
-      for (const tcp::endpoint address : found) {
-        if (address.address().is_v6() != is_v6) continue;
-        error = open(address, host.empty());
-        if (!error) return error;
-      }
-    }
-    return error;
-  }
-
-  error_code open(const tcp::endpoint& address, bool both_families) {
-    error_code error;
-    if (acceptor_.is_open() && acceptor_.close(error)) return error;
-    if (acceptor_.open(address.protocol(), error)) return error;
-    if (acceptor_.set_option(tcp::acceptor::reuse_address(true), error)) return error;
-    if (address.address().is_v6() &&
-        acceptor_.set_option(asio::ip::v6_only(!both_families), error)) {
-      return error;
-    }
-    if (acceptor_.bind(address, error)) return error;
-    return acceptor_.listen(kMostConnections, error);
-  }
-
   void accept() {
     acceptor_.async_accept([this](error_code error, tcp::socket socket) {
       if (error) return pause();

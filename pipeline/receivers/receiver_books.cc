@@ -4,6 +4,8 @@
 
 #include <utility>
 
+#include "pipeline/component/hand_on.h"
+
 namespace kernspan {
 
 ReceiverBooks::ReceiverBooks(const ComponentContext& context, std::string_view transport)
@@ -30,15 +32,9 @@ Status ReceiverBooks::hand_on(Consumer& next, otlp::Batch batch) const {
   const std::size_t count = batch.item_count();
   if (count == 0) return {};
   const Items& items = batch.signal() == otlp::Signal::kTraces ? spans_ : metric_points_;
-  if (Status taken = next.consume(std::move(batch)); !taken) {
-    items.refused->add(count);
-    stage_.refuse(count);
-    return taken;
-  }
-  items.accepted->add(count);
-  stage_.take(count);
-  stage_.pass_on(count);
-  return {};
+  Status taken = kernspan::hand_on(next, stage_, std::move(batch));
+  (taken ? items.accepted : items.refused)->add(count);
+  return taken;
 }
 
 Counter& ReceiverBooks::refused_requests(std::string_view reason) const {

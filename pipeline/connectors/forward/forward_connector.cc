@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "pipeline/component/config_reader.h"
+#include "pipeline/component/hand_on.h"
 
 namespace kernspan {
 namespace {
@@ -15,17 +16,7 @@ class ForwardConnector final : public Connector {
   Status start() override { return {}; }
   void stop(std::chrono::steady_clock::time_point) override {}  // holds nothing
 
-  Status consume(otlp::Batch batch) override {
-    const std::size_t items = batch.item_count();
-    Status taken = next_.consume(std::move(batch));
-    if (!taken) {
-      books_.refuse(items);
-      return taken;
-    }
-    books_.take(items);
-    books_.pass_on(items);
-    return {};
-  }
+  Status consume(otlp::Batch batch) override { return hand_on(next_, books_, std::move(batch)); }
 
  private:
   StageBooks& books_;

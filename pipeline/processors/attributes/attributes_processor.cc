@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "pipeline/component/config_reader.h"
+#include "pipeline/component/hand_on.h"
 #include "pipeline/otlp/span_edit.h"
 #include "pipeline/processors/attribute_actions/attribute_actions.h"
 #include "pipeline/processors/attributes/span_match.h"
@@ -35,18 +36,10 @@ class AttributesProcessor final : public Processor {
   void stop(std::chrono::steady_clock::time_point) override {}
 
   Status consume(otlp::Batch batch) override {
-    const std::size_t spans = batch.item_count();
-    Status taken =
-        next_.consume(otlp::edit_spans(std::move(batch), [this](otlp::SpanEditor& editor) {
-          if (settings_.concerns(editor)) settings_.actions.apply(editor.attributes());
-        }));
-    if (!taken) {
-      books_.refuse(spans);
-      return taken;
-    }
-    books_.take(spans);
-    books_.pass_on(spans);
-    return {};
+    return hand_on(next_, books_,
+                   otlp::edit_spans(std::move(batch), [this](otlp::SpanEditor& editor) {
+                     if (settings_.concerns(editor)) settings_.actions.apply(editor.attributes());
+                   }));
   }
 
   Status admit(otlp::Signal signal, std::size_t bytes) override {

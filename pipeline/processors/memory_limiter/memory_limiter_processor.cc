@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "pipeline/base/log.h"
+#include "pipeline/component/hand_on.h"
 #include "pipeline/processors/memory_limiter/host_memory.h"
 
 namespace kernspan {
@@ -190,14 +191,9 @@ Status MemoryLimiterProcessor::consume(otlp::Batch batch) {
     return refusal();
   }
   taken_since_.fetch_add(bytes, std::memory_order_relaxed);
-  if (Status taken = next_.consume(std::move(batch)); !taken) {
-    books_.refuse(items);
-    return taken;
-  }
-  accepted_.add(items);
-  books_.take(items);
-  books_.pass_on(items);
-  return {};
+  Status taken = hand_on(next_, books_, std::move(batch));
+  if (taken) accepted_.add(items);
+  return taken;
 }
 
 Status MemoryLimiterProcessor::admit(otlp::Signal signal, std::size_t bytes) {

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "pipeline/component/config_reader.h"
+#include "pipeline/component/hand_on.h"
 #include "pipeline/otlp/resource_edit.h"
 #include "pipeline/processors/attribute_actions/attribute_actions.h"
 
@@ -20,17 +21,11 @@ class ResourceProcessor final : public Processor {
   void stop(std::chrono::steady_clock::time_point) override {}
 
   Status consume(otlp::Batch batch) override {
-    const std::size_t items = batch.item_count();
-    Status taken = next_.consume(otlp::edit_resources(
-        std::move(batch),
-        [this](otlp::AttributeEditor& attributes) { actions_.apply(attributes); }));
-    if (!taken) {
-      books_.refuse(items);
-      return taken;
-    }
-    books_.take(items);
-    books_.pass_on(items);
-    return {};
+    return hand_on(
+        next_, books_,
+        otlp::edit_resources(std::move(batch), [this](otlp::AttributeEditor& attributes) {
+          actions_.apply(attributes);
+        }));
   }
 
   Status admit(otlp::Signal signal, std::size_t bytes) override {

@@ -6,6 +6,8 @@
 #include <optional>
 #include <string_view>
 
+#include "pipeline/base/percent_encoding.h"
+
 namespace kernspan {
 namespace {
 
@@ -18,31 +20,11 @@ std::string_view trim(std::string_view text) {
   return text.substr(begin, text.find_last_not_of(kBlanks) - begin + 1);
 }
 
-int hex_digit(char c) {
-  if (c >= '0' && c <= '9') return c - '0';
-  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-  return -1;
-}
-
-// Nothing when a percent sign has no two digits behind it. A plus is a blank, as upstream reads it.
-std::optional<std::string> percent_decode(std::string_view text) {
-  std::string decoded;
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    if (text[i] == '+') {
-      decoded += ' ';
-    } else if (text[i] != '%') {
-      decoded += text[i];
-    } else {
-      if (i + 2 >= text.size()) return std::nullopt;
-      const int high = hex_digit(text[i + 1]);
-      const int low = hex_digit(text[i + 2]);
-      if (high < 0 || low < 0) return std::nullopt;
-      decoded += static_cast<char>(high << 4 | low);
-      i += 2;
-    }
-  }
-  return decoded;
+// As upstream reads a value: a plus is a blank.
+std::optional<std::string> decode_value(std::string_view text) {
+  std::string blanks(text);
+  std::ranges::replace(blanks, '+', ' ');
+  return percent_decoded(blanks);
 }
 
 bool is_ascii(std::string_view text) {
@@ -82,7 +64,7 @@ class EnvDetector final : public Detector {
         return permanent(fmt::format("{}: pair {} is longer than {} characters, or not ASCII", name,
                                      position, kLongest));
       }
-      const std::optional<std::string> decoded = percent_decode(value);
+      const std::optional<std::string> decoded = decode_value(value);
       if (!decoded) {
         return permanent(
             fmt::format("{}: the value of pair {} is not percent-encoded", name, position));

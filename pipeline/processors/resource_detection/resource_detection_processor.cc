@@ -7,6 +7,7 @@
 
 #include "pipeline/base/duration.h"
 #include "pipeline/base/log.h"
+#include "pipeline/component/hand_on.h"
 #include "pipeline/otlp/resource_edit.h"
 
 namespace kernspan {
@@ -143,7 +144,6 @@ void ResourceDetectionProcessor::publish() {
 }
 
 Status ResourceDetectionProcessor::consume(otlp::Batch batch) {
-  const std::size_t items = batch.item_count();
   std::shared_ptr<const Attributes> attributes;
   {
     const std::scoped_lock lock(mutex_);
@@ -160,13 +160,7 @@ Status ResourceDetectionProcessor::consume(otlp::Batch batch) {
       }
     });
   }
-  if (Status taken = next_.consume(std::move(batch)); !taken) {
-    books_.refuse(items);
-    return taken;
-  }
-  books_.take(items);
-  books_.pass_on(items);
-  return {};
+  return hand_on(next_, books_, std::move(batch));
 }
 
 }  // namespace kernspan

@@ -7,7 +7,6 @@
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
-#include <boost/asio/ip/v6_only.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/thread_pool.hpp>
@@ -21,6 +20,7 @@
 #include <vector>
 
 #include "pipeline/base/log.h"
+#include "pipeline/base/tcp_listen.h"
 #include "pipeline/receivers/http/http_connection.h"
 #include "pipeline/receivers/http/tls_contexts.h"
 
@@ -73,8 +73,6 @@ class HttpListener::Server final : public HttpConnectionHost {
   void gone(HttpConnection& connection) override;
 
  private:
-  error_code open();
-  error_code open(const tcp::endpoint& address, bool both_families);
   void accept();
   void welcome(tcp::socket socket);
   bool make_room();
@@ -115,7 +113,8 @@ Status HttpListener::Server::start() {
       return permanent(fmt::format("{}: {}", environment_.path, loaded.error().message));
     }
   }
-  if (const error_code error = open()) {
+  if (const error_code error =
+          listen_on(acceptor_, settings_.endpoint, asio::socket_base::max_listen_connections)) {
     return permanent(
         fmt::format("{}: cannot listen on {}: {}; is another program using the port, and is the "
                     "address this machine's?",
@@ -163,42 +162,6 @@ void HttpListener::Server::refuse_new() {
 void HttpListener::Server::close_all() {
   const std::vector<HttpConnection*> all(connections_.begin(), connections_.end());
   for (HttpConnection* connection : all) connection->close();
-}
-
-error_code HttpListener::Server::open() {
-  const std::string_view endpoint = settings_.endpoint;
-  const std::size_t colon = endpoint.rfind(':');
-  if (colon == std::string_view::npos) return asio::error::invalid_argument;
-  std::string host(endpoint.substr(0, colon));
-  if (host.starts_with('[') && host.ends_with(']')) host = host.substr(1, host.size() - 2);
-  tcp::resolver resolver(context_);
-  error_code error;
-  const auto found = resolver.resolve(host, std::string(endpoint.substr(colon + 1)),
-                                      tcp::resolver::passive, error);
-  if (error) return error;
-  // The first address that works. Every interface: IPv6, which then takes IPv4 as well. A name: IPv4
-  // first, as in the collector.
-  error = asio::error::host_not_found;
-  for (const bool is_v6 : {host.empty(), !host.empty()}) {
-    for (const tcp::endpoint address : found) {
-      if (address.address().is_v6() != is_v6) continue;
-      error = open(address, host.empty());
-      if (!error) return error;
-    }
-  }
-  return error;
-}
-
-error_code HttpListener::Server::open(const tcp::endpoint& address, bool both_families) {
-  error_code error;
-  if (acceptor_.is_open() && acceptor_.close(error)) return error;
-  if (acceptor_.open(address.protocol(), error)) return error;
-  if (acceptor_.set_option(tcp::acceptor::reuse_address(true), error)) return error;
-  if (address.address().is_v6() && acceptor_.set_option(asio::ip::v6_only(!both_families), error)) {
-    return error;
-  }
-  if (acceptor_.bind(address, error)) return error;
-  return acceptor_.listen(asio::socket_base::max_listen_connections, error);
 }
 
 void HttpListener::Server::accept() {

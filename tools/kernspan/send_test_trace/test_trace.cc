@@ -5,6 +5,8 @@
 #include <cstring>
 #include <utility>
 
+#include "pipeline/base/percent_encoding.h"
+
 namespace kernspan::tools {
 namespace {
 
@@ -17,25 +19,6 @@ std::string resource_of(const TraceShape& shape) {
     if (key != "service.name") attributes.push_back({key, std::string_view(value)});
   }
   return otlp::encode_resource(attributes);
-}
-
-// The value of a hex digit; -1 for anything else.
-int digit(char c) {
-  constexpr std::string_view kDigits = "0123456789abcdef";
-  const char lower = c >= 'A' && c <= 'F' ? static_cast<char>(c - 'A' + 'a') : c;
-  const std::size_t value = kDigits.find(lower);
-  return value == std::string_view::npos ? -1 : static_cast<int>(value);
-}
-
-std::string percent_decoded(std::string_view text) {
-  std::string decoded;
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    const bool escaped =
-        text[i] == '%' && i + 2 < text.size() && digit(text[i + 1]) >= 0 && digit(text[i + 2]) >= 0;
-    decoded += escaped ? static_cast<char>(digit(text[i + 1]) * 16 + digit(text[i + 2])) : text[i];
-    if (escaped) i += 2;
-  }
-  return decoded;
 }
 
 std::string_view trimmed(std::string_view text) {
@@ -107,8 +90,9 @@ std::map<std::string, std::string> parse_resource_attributes(std::string_view te
     text.remove_prefix(std::min(comma + 1, text.size()));
     const std::size_t equals = pair.find('=');
     if (equals == std::string_view::npos) continue;
-    const std::string key = percent_decoded(trimmed(pair.substr(0, equals)));
-    if (!key.empty()) attributes[key] = percent_decoded(trimmed(pair.substr(equals + 1)));
+    const auto key = percent_decoded(trimmed(pair.substr(0, equals)));
+    const auto value = percent_decoded(trimmed(pair.substr(equals + 1)));
+    if (key && value && !key->empty()) attributes[*key] = *value;
   }
   return attributes;
 }

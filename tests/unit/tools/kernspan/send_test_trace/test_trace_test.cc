@@ -48,7 +48,7 @@ TEST(TestTraceMaker, MakesOneTrace) {
 TEST(TestTraceMaker, ReadsResourceAttributesOfTheEnvironment) {
   EXPECT_THAT(parse_resource_attributes("k8s.cluster.name=test, a = b%2Cc ,broken,=x,d="),
               ElementsAre(Pair("a", "b,c"), Pair("d", ""), Pair("k8s.cluster.name", "test")));
-  EXPECT_THAT(parse_resource_attributes("a=%zz%4"), ElementsAre(Pair("a", "%zz%4")));
+  EXPECT_THAT(parse_resource_attributes("a=%zz,b=%4,c=%41"), ElementsAre(Pair("c", "A")));
 }
 
 // Takes every other request.
