@@ -5,6 +5,7 @@ import pathlib
 import shutil
 import sys
 import tempfile
+import time
 import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "workloads"))
@@ -130,6 +131,21 @@ class FaultCase:
         with self.Peer(port=port) as peer:
             self.wait_for_end(3 * SPANS)
             self.assertEqual(peer.spans, 3 * SPANS)
+
+    def test_an_outage_of_minutes_under_load(self):
+        # The defaults wait 5 s and more between attempts, these 20 ms: 5 s here are 20 minutes there.
+        port = free_port()
+        self.start(port)
+        requests = 0
+        end = time.monotonic() + 5
+        while time.monotonic() < end:
+            self.send()
+            requests += 1
+            time.sleep(0.05)
+        self.assertGreater(requests, 30)
+        self.assertEqual(self.stage().held, requests * SPANS)
+        with self.Peer(port=port):
+            self.wait_for_end(requests * SPANS)
 
     def test_a_peer_that_is_slow(self):
         with self.Peer([("wait", 1.2), ("wait", 1.2)]) as peer:
