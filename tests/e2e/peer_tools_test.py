@@ -3,6 +3,7 @@ mutual TLS, and against everything that is wrong on the way."""
 
 import pathlib
 import re
+import shutil
 import subprocess
 import tempfile
 import unittest
@@ -10,7 +11,7 @@ import unittest
 import case_report
 from certificates import Authority
 from otlp_lines import SpanFile
-from tiers import Daemon, bin_folder
+from tiers import ROOT, Daemon, bin_folder
 from processes import free_port, wait_until
 
 
@@ -133,6 +134,46 @@ service:
         for child in children:
             self.assertEqual(child.end_ns - child.start_ns, 100_000_000)
             self.assertIn((child.trace, child.parent), by_id)
+
+    def test_the_secured_gateway_of_deploy(self):
+        authority = Authority(self.folder / "ca")
+        certificate, key = authority.sign("tls")
+        sink = self.start_gateway(f", tls: {{cert_file: {certificate}, key_file: {key}, "
+                                  f"client_ca_file: {authority.certificate}}}", "sink")
+        certificates = self.folder / "ca"
+        shutil.copy(authority.certificate, certificates / "ca.crt")
+        (self.folder / "agents").write_text("first-token\nsecond-token\n")
+        (self.folder / "federation").write_text("another-token\n")
+        (self.folder / "queue").mkdir()
+        grpc, http = free_port(), free_port()
+        gateway = Daemon("gateway", self.folder, {
+            "KERNSPAN_GATEWAY_LISTEN": f"127.0.0.1:{grpc}",
+            "KERNSPAN_GATEWAY_HTTP_LISTEN": f"127.0.0.1:{http}",
+            "KERNSPAN_HEALTH_LISTEN": f"127.0.0.1:{free_port()}",
+            "KERNSPAN_CERTIFICATES": str(certificates),
+            "KERNSPAN_AGENT_TOKENS": str(self.folder / "agents"),
+            "KERNSPAN_FEDERATION_TOKEN": str(self.folder / "federation"),
+            "KERNSPAN_FEDERATION_ENDPOINT": f"localhost:{sink}",
+            "KERNSPAN_QUEUE": str(self.folder / "queue"),
+            "CLUSTER_NAME": "cluster-a", "CLOUD_REGION": "eu-central-1",
+        }, [ROOT / "deploy" / "config" / "gateway-secured.yaml"], name="secured")
+        self.addCleanup(gateway.stop)
+        identity = ("--ca-file", authority.certificate, "--cert-file", certificate, "--key-file", key)
+        for endpoint in (f"localhost:{grpc}", f"https://localhost:{http}"):
+            http_options = ("--http",) if endpoint.startswith("https") else ()
+            options = (*identity, *http_options)
+            right = ("--header", "authorization=Bearer second-token")
+            self.assert_probe(kernspan("probe", endpoint, *options, *right), 0, r"ok +otlp ")
+            self.assert_probe(kernspan("probe", endpoint, *options, "--header",
+                                       "authorization=Bearer wrong"), 1, r"FAIL +otlp +refused")
+            sent = kernspan("send-test-trace", endpoint, "--traces", 5, *options, *right)
+            self.assertEqual(sent.returncode, 0, sent.stdout + sent.stderr)
+        spans = self.read_spans(20)
+        self.assertEqual(len(spans), 20)
+        self.assertIn('"k8s.cluster.name"', self.spans.read_text())
+        log = gateway.log()
+        for secret in ("first-token", "second-token", "another-token"):
+            self.assertNotIn(secret, log)
 
     def test_send_test_trace_says_what_went_wrong(self):
         done = kernspan("send-test-trace", f"localhost:{free_port()}", "--insecure")

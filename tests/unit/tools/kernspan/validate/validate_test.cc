@@ -67,6 +67,16 @@ TEST(KnownComponents, AreThoseOfAllTiers) {
   EXPECT_THAT(types_of(all.extensions), Contains("health_check").Times(1));
 }
 
+TEST_F(ValidateTest, AcceptsWhatIsDeployed) {
+  std::size_t files = 0;
+  for (const auto& file :
+       std::filesystem::directory_iterator(KERNSPAN_SOURCE_DIR "/deploy/config")) {
+    EXPECT_EQ(validate({"--strict", file.path().string()}), 0) << file.path() << err_;
+    ++files;
+  }
+  EXPECT_GE(files, 4u);
+}
+
 TEST_F(ValidateTest, AcceptsTheAgentsConfiguration) {
   const std::string path =
       write("agent.yaml",
