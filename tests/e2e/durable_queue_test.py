@@ -128,20 +128,18 @@ class DurableQueueTest(unittest.TestCase):
         gateway = self.daemon("gateway")
         recovered = 0
         with Load(self.endpoint, seed=seed) as load:
-            self.assertTrue(wait_until(lambda: load.accepted, 20))
             for number in range(20):
                 # First while the backlog grows, then while it is sent.
                 if number == 8:
                     self.daemon("federation")
+                # Each kill meets traffic.
+                before = len(load.accepted)
+                self.assertTrue(wait_until(lambda: len(load.accepted) > before, 20))
                 time.sleep(moments.uniform(0.05, 0.4))
                 gateway.kill()
                 gateway = self.daemon("gateway")
                 recovered += gateway.metrics().stages()["exporters/otlp"].recovered
-            # Each kill must have met traffic.
-            before = len(load.accepted)
-            self.assertTrue(wait_until(lambda: len(load.accepted) > before, 20))
         print(f"    {recovered} spans recovered by 20 starts", flush=True)
-        self.assertGreater(len(load.accepted), 2000)
         self.assert_all_arrive(load.accepted)
         self.assert_balances(gateway)
 
