@@ -4,6 +4,7 @@ As a program: otlp_load.py ENDPOINT SENDERS SPANS PADDING SEED. Each sender offe
 acknowledged. Prints a line per answer: the span ids that were acknowledged, or "-"; ends when its input does."""
 
 import importlib.util
+import os
 import pathlib
 import random
 import subprocess
@@ -27,7 +28,9 @@ class Load:
         self._output = tempfile.TemporaryFile()  # pylint: disable=consider-using-with
         self._process = subprocess.Popen(
             [sys.executable, "-B", pathlib.Path(__file__), endpoint, str(senders), str(spans),
-             str(padding), str(seed)], stdin=subprocess.PIPE, stdout=self._output)
+             str(padding), str(seed)], stdin=subprocess.PIPE, stdout=self._output,
+            # Between two calls gRPC looks at its connections this often only; the default is 5 s.
+            env={**os.environ, "GRPC_CLIENT_CHANNEL_BACKUP_POLL_INTERVAL_MS": "50"})
         self._read_to = 0
         self._accepted = set()
         self._refused = 0
