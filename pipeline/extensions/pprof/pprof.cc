@@ -12,8 +12,10 @@
 #include <utility>
 
 #include "pipeline/base/http_server.h"
+#include "pipeline/base/log.h"
 #include "pipeline/component/config_reader.h"
 #include "pipeline/extensions/pprof/cpu_profiler.h"
+#include "pipeline/extensions/pprof/heap_sampler.h"
 #include "pipeline/extensions/pprof/profile_writer.h"
 #include "pipeline/extensions/pprof/symbols.h"
 
@@ -27,17 +29,40 @@ constexpr const char* kIndex =
     "<!DOCTYPE html><html><head><meta charset=\"utf-8\"><title>/debug/pprof/</title></head><body>\n"
     "<a href=\"/debug/pprof/profile?seconds=10\">profile</a>: CPU time of 10 seconds, for go tool "
     "pprof<br>\n<a href=\"/debug/pprof/cmdline\">cmdline</a>: the command line<br>\n"
-    "heap, allocs, goroutine, block, mutex, threadcreate, trace: not available, each says why\n"
+    "<a href=\"/debug/pprof/heap\">heap</a>: who holds the memory that was allocated since the "
+    "start<br>\n"
+    "allocs, goroutine, block, mutex, threadcreate, trace: not available, each says why\n"
     "</body></html>\n";
 
 HttpResponse not_available(const char* why) {
   return {.status = 501, .body = std::string(why) + "\n"};
 }
 
-HttpResponse heap() {
+HttpResponse allocs() {
   return not_available(
-      "there is no heap profile: it needs an allocator that samples every allocation (tcmalloc), "
-      "and this program uses the C library's. Its memory is in otelcol_process_memory_rss.");
+      "only memory that is in use is known, not what was freed again: ask for /debug/pprof/heap");
+}
+
+std::string text_of(const char* file) {
+  std::ostringstream text;
+  text << std::ifstream(file).rdbuf();
+  return std::move(text).str();
+}
+
+HttpResponse heap(const Clock& clock) {
+  if (!can_sample_heap()) {
+    return not_available("there is no heap profile: this build's malloc is a sanitizer's");
+  }
+  if (const std::uint64_t lost = lost_heap_samples(); lost != 0) {
+    KERNSPAN_LOG_LIMITED(kWarn, "pprof: the heap profile lacks {} samples: its table was full",
+                         lost);
+  }
+  const Symbols symbols;
+  return {
+      .content_type = "application/octet-stream",
+      .body = write_heap_profile(
+          heap_samples(), parse_code_mappings(text_of("/proc/self/maps")),
+          [&symbols](std::uint64_t address) { return symbols.name_of(address); }, clock.wall_ns())};
 }
 
 HttpResponse of_go_only() {
@@ -51,13 +76,14 @@ class Pprof final : public Extension {
   ~Pprof() override { stop({}); }
 
   Status start() override {
+    start_heap_sampling();
     std::map<std::string, HttpServer::Handler> handlers = {
         {"/debug/pprof/",
          [] { return HttpResponse{.content_type = "text/html; charset=utf-8", .body = kIndex}; }},
         {"/debug/pprof/profile", [this](const HttpQuery& request) { return profile(request); }},
         {"/debug/pprof/cmdline", [] { return cmdline(); }},
-        {"/debug/pprof/heap", heap},
-        {"/debug/pprof/allocs", heap}};
+        {"/debug/pprof/heap", [this] { return heap(clock_); }},
+        {"/debug/pprof/allocs", allocs}};
     for (const char* name : {"goroutine", "block", "mutex", "threadcreate", "trace"}) {
       handlers.emplace(fmt::format("/debug/pprof/{}", name), of_go_only);
     }
@@ -95,7 +121,7 @@ class Pprof final : public Extension {
     if (!stacks) return {.status = 503, .body = stacks.error().message + "\n"};
     const Symbols symbols;
     return {.content_type = "application/octet-stream",
-            .body = write_profile(
+            .body = write_cpu_profile(
                 *stacks, [&symbols](std::uint64_t address) { return symbols.name_of(address); },
                 clock_.wall_ns(),
                 std::chrono::nanoseconds(
@@ -104,9 +130,7 @@ class Pprof final : public Extension {
 
   // Arguments with a zero byte between two, as Go's.
   static HttpResponse cmdline() {
-    std::ostringstream text;
-    text << std::ifstream("/proc/self/cmdline").rdbuf();
-    std::string body = std::move(text).str();
+    std::string body = text_of("/proc/self/cmdline");
     if (body.ends_with('\0')) body.pop_back();
     return {.body = std::move(body)};
   }

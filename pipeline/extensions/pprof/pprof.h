@@ -4,8 +4,9 @@
 
 namespace kernspan {
 
-// pprof: /debug/pprof/profile?seconds=N, a CPU profile that `go tool pprof` reads, and
-// /debug/pprof/cmdline. Key: endpoint (localhost:1777).
+// pprof: /debug/pprof/profile?seconds=N, a CPU profile, and /debug/pprof/heap, who holds the memory
+// that was allocated since its start, for `go tool pprof`; /debug/pprof/cmdline. Key: endpoint
+// (localhost:1777).
 ExtensionFactory pprof_extension_factory();
 
 }  // namespace kernspan

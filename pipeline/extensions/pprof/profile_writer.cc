@@ -27,8 +27,7 @@ constexpr std::uint32_t kPeriod = 12;
 
 class ProfileWriter {
  public:
-  explicit ProfileWriter(const std::function<std::string(std::uint64_t)>& name_of)
-      : name_of_(name_of) {
+  explicit ProfileWriter(const NameOf& name_of) : name_of_(name_of) {
     string_id("");  // the first string must be empty
   }
 
@@ -49,14 +48,15 @@ class ProfileWriter {
     message.add_bool(7, true);  // functions have names
   }
 
-  void sample(const SampledStack& stack, std::uint64_t period_ns) {
+  // The first `exact` addresses are where the program was, the others where it returns to.
+  void sample(const std::vector<std::uint64_t>& stack, std::size_t exact, std::uint64_t count,
+              std::uint64_t amount) {
     std::vector<std::uint64_t> locations;
-    for (std::size_t i = 0; i < stack.addresses.size(); ++i) {
+    for (std::size_t i = 0; i < stack.size(); ++i) {
       // A return address may be the first of another function: its call lies in front of it.
-      locations.push_back(location_id(stack.addresses[i] - (i == 0 ? 0 : 1)));
+      locations.push_back(location_id(stack[i] - (i < exact ? 0 : 1)));
     }
-    const std::array values = {static_cast<std::int64_t>(stack.count),
-                               static_cast<std::int64_t>(stack.count * period_ns)};
+    const std::array values = {static_cast<std::int64_t>(count), static_cast<std::int64_t>(amount)};
     pbf_writer message(profile_, field::kSample);
     message.add_packed_uint64(1, locations.begin(), locations.end());
     message.add_packed_int64(2, values.begin(), values.end());
@@ -107,7 +107,7 @@ class ProfileWriter {
     return found->second;
   }
 
-  const std::function<std::string(std::uint64_t)>& name_of_;
+  const NameOf& name_of_;
   std::string bytes_;
   pbf_writer profile_{bytes_};
   std::vector<CodeMapping> mappings_;
@@ -134,9 +134,8 @@ std::string gzip(const std::string& bytes) {
 
 }  // namespace
 
-std::string write_profile(const SampledStacks& stacks,
-                          const std::function<std::string(std::uint64_t)>& name_of,
-                          std::uint64_t end_unix_ns, std::chrono::nanoseconds duration) {
+std::string write_cpu_profile(const SampledStacks& stacks, const NameOf& name_of,
+                              std::uint64_t end_unix_ns, std::chrono::nanoseconds duration) {
   const std::uint64_t period_ns = stacks.period_us * 1000;
   ProfileWriter writer(name_of);
   writer.value_type(field::kSampleType, "samples", "count");
@@ -147,7 +146,25 @@ std::string write_profile(const SampledStacks& stacks,
                 static_cast<std::int64_t>(end_unix_ns) - std::int64_t{duration.count()});
   writer.number(field::kDurationNanos, duration.count());
   for (const CodeMapping& mapping : stacks.mappings) writer.mapping(mapping);
-  for (const SampledStack& stack : stacks.stacks) writer.sample(stack, period_ns);
+  for (const SampledStack& stack : stacks.stacks) {
+    writer.sample(stack.addresses, 1, stack.count, stack.count * period_ns);
+  }
+  return gzip(writer.finish());
+}
+
+std::string write_heap_profile(const std::vector<HeapSample>& samples,
+                               const std::vector<CodeMapping>& mappings, const NameOf& name_of,
+                               std::uint64_t now_unix_ns) {
+  ProfileWriter writer(name_of);
+  writer.value_type(field::kSampleType, "inuse_objects", "count");
+  writer.value_type(field::kSampleType, "inuse_space", "bytes");
+  writer.value_type(field::kPeriodType, "space", "bytes");
+  writer.number(field::kPeriod, static_cast<std::int64_t>(kHeapSamplePeriodBytes));
+  writer.number(field::kTimeNanos, static_cast<std::int64_t>(now_unix_ns));
+  for (const CodeMapping& mapping : mappings) writer.mapping(mapping);
+  for (const HeapSample& sample : samples) {
+    writer.sample(sample.callers, 0, sample.objects, sample.bytes);
+  }
   return gzip(writer.finish());
 }
 

@@ -86,13 +86,18 @@ Result<SampledStacks> parse_sampled_stacks(std::string_view bytes) {
     if (*count == 0) break;
     result.stacks.push_back(std::move(stack));
   }
-  std::string_view maps = words.rest();
+  result.mappings = parse_code_mappings(words.rest());
+  return result;
+}
+
+std::vector<CodeMapping> parse_code_mappings(std::string_view maps) {
+  std::vector<CodeMapping> mappings;
   while (!maps.empty()) {
     const std::string_view line = maps.substr(0, maps.find('\n'));
     maps.remove_prefix(std::min(line.size() + 1, maps.size()));
-    add_mapping(line, result.mappings);
+    add_mapping(line, mappings);
   }
-  return result;
+  return mappings;
 }
 
 }  // namespace kernspan

@@ -37,4 +37,7 @@ struct SampledStacks {
 
 Result<SampledStacks> parse_sampled_stacks(std::string_view bytes);
 
+// The executable mappings in the text of /proc/self/maps.
+std::vector<CodeMapping> parse_code_mappings(std::string_view maps);
+
 }  // namespace kernspan
