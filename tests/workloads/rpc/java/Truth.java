@@ -261,9 +261,10 @@ final class Truth {
     }
 
     private void send() {
-      sent++;
+      // The answer may come, and the next message go out, before this thread goes on.
+      int number = ++sent;
       running.sendMessage(call);
-      if (sent == messages) running.halfClose();
+      if (number == messages) running.halfClose();
     }
 
     @Override
