@@ -2,11 +2,11 @@
 // code. Headers are where types are shared, so headers are looked at.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <re2/re2.h>
 
 #include <filesystem>
 #include <fstream>
 #include <map>
-#include <regex>
 #include <set>
 #include <sstream>
 #include <string>
@@ -21,17 +21,16 @@ using ::testing::IsEmpty;
 // "kernspan::otlp::Batch": types that are defined at the left margin, as all types of namespaces
 // are.
 std::vector<std::string> types_of(std::istream& in) {
-  static const std::regex kNamespace(R"(^namespace ([\w:]+) \{.*)");
-  static const std::regex kType(R"(^(?:class|struct|enum class) (\w+)[^;]*\{.*)");
+  static const RE2 kNamespace(R"(namespace ([\w:]+) \{.*)");
+  static const RE2 kType(R"((?:class|struct|enum class) (\w+)[^;]*\{.*)");
   std::vector<std::string> types;
   std::string space;
-  std::smatch found;
+  std::string name;
   for (std::string line; std::getline(in, line);) {
-    if (std::regex_match(line, found, kNamespace)) {
-      const std::string name = found[1];
+    if (RE2::FullMatch(line, kNamespace, &name)) {
       space = space.empty() || name.starts_with("kernspan") ? name : space + "::" + name;
-    } else if (std::regex_match(line, found, kType)) {
-      types.push_back(space + "::" + found[1].str());
+    } else if (RE2::FullMatch(line, kType, &name)) {
+      types.push_back(space + "::" + name);
     }
   }
   return types;
