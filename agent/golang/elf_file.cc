@@ -19,7 +19,8 @@ constexpr std::size_t kRelocationsBytesMax = 64 << 20;
 template <typename T>
 std::vector<T> as_array(const std::string& bytes) {
   std::vector<T> items(bytes.size() / sizeof(T));
-  std::memcpy(items.data(), bytes.data(), items.size() * sizeof(T));
+  // Null pointers are no arguments of memcpy, not even for nothing.
+  if (!items.empty()) std::memcpy(items.data(), bytes.data(), items.size() * sizeof(T));
   return items;
 }
 

@@ -1,3 +1,12 @@
+// What the sanitizers are told of Debian's gRPC and what it stands on.
+
+// The resolver of names keeps a few bytes per question.
+extern "C" const char* __lsan_default_suppressions();
+
+const char* __lsan_default_suppressions() {
+  return "leak:libcares\n";
+}
+
 // Debian's gRPC and abseil are not compiled for ThreadSanitizer, which therefore does not see how
 // they hand an object from one thread to the next: a completion queue does it with its own atomics.
 // What runs on both sides of such a hand-over is left out here. Queue, retry, batch and books are
