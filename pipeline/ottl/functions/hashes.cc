@@ -90,9 +90,9 @@ Result<std::string> digest_bytes(Digest digest, std::string_view text) {
 }
 
 Result<std::string> hex_digest(Digest digest, std::string_view text) {
-  return digest_bytes(digest, text).transform([](const std::string& bytes) {
-    return hex_of(bytes);
-  });
+  const Result<std::string> bytes = digest_bytes(digest, text);
+  if (!bytes) return bytes;
+  return hex_of(*bytes);
 }
 
 std::uint64_t fnv1a_64(std::string_view text) {

@@ -52,25 +52,6 @@ std::optional<CodePoint> decode(std::string_view text) {
   return CodePoint{value, size};
 }
 
-void append_utf8(char32_t value, std::string& out) {
-  const auto put = [&](char32_t bits) { out += static_cast<char>(bits); };
-  if (value < 0x80) {
-    put(value);
-  } else if (value < 0x800) {
-    put(0xC0 | value >> 6);
-    put(0x80 | (value & 0x3F));
-  } else if (value < 0x10000) {
-    put(0xE0 | value >> 12);
-    put(0x80 | (value >> 6 & 0x3F));
-    put(0x80 | (value & 0x3F));
-  } else {
-    put(0xF0 | value >> 18);
-    put(0x80 | (value >> 12 & 0x3F));
-    put(0x80 | (value >> 6 & 0x3F));
-    put(0x80 | (value & 0x3F));
-  }
-}
-
 template <typename OfAscii, typename OfOthers>
 std::string map_letters(std::string_view text, OfAscii of_ascii, OfOthers of_others) {
   const locale_t locale = unicode_locale();
@@ -103,6 +84,25 @@ std::string_view trim_space(std::string_view text) {
   const std::size_t begin = text.find_first_not_of(kSpace);
   if (begin == std::string_view::npos) return {};
   return text.substr(begin, text.find_last_not_of(kSpace) - begin + 1);
+}
+
+void append_utf8(char32_t point, std::string& out) {
+  const auto put = [&](char32_t bits) { out += static_cast<char>(bits); };
+  if (point < 0x80) {
+    put(point);
+  } else if (point < 0x800) {
+    put(0xC0 | point >> 6);
+    put(0x80 | (point & 0x3F));
+  } else if (point < 0x10000) {
+    put(0xE0 | point >> 12);
+    put(0x80 | (point >> 6 & 0x3F));
+    put(0x80 | (point & 0x3F));
+  } else {
+    put(0xF0 | point >> 18);
+    put(0x80 | (point >> 12 & 0x3F));
+    put(0x80 | (point >> 6 & 0x3F));
+    put(0x80 | (point & 0x3F));
+  }
 }
 
 std::string lower_case(std::string_view text) {

@@ -16,6 +16,8 @@ std::string snake_case(std::string_view text);
 // "simple_string" -> "SimpleString". ASCII letters and digits only; all else goes.
 std::string camel_case(std::string_view text);
 
+void append_utf8(char32_t point, std::string& out);
+
 // Without white space at both ends.
 std::string_view trim_space(std::string_view text);
 
