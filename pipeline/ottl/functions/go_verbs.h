@@ -15,8 +15,8 @@ struct Directive {
   bool sharp = false;
   bool space = false;
   bool zero = false;
-  std::optional<int> width;
-  std::optional<int> precision;
+  std::optional<int> width = {};
+  std::optional<int> precision = {};
   char verb = 'v';
 };
 
