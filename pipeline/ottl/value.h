@@ -183,7 +183,7 @@ enum class Comparison : std::uint8_t {
 // Spec: pkg/ottl/LANGUAGE.md of opentelemetry-collector-contrib, "Comparison Rules".
 bool compare(const Value& left, Comparison comparison, const Value& right);
 
-// As upstream's StringLike: numbers as written, bytes in hex, lists and maps as JSON (keys sorted),
+// As upstream's StringLike: numbers as written, bytes in hex, lists and maps as JSON in their order,
 // times in RFC 3339, durations as Go prints them; nothing for nil.
 std::optional<Text> text_of(const Value& value);
 
