@@ -18,7 +18,6 @@ constexpr std::array kUnbuiltTypes = {
     UnbuiltType{"receivers", "kafka", kRemove},
     UnbuiltType{"processors", "k8s_attributes", kRemove},
     UnbuiltType{"processors", "filter", kNeedsGateway},
-    UnbuiltType{"processors", "transform", kNeedsGateway},
     UnbuiltType{"processors", "span", kNeedsGateway},
     UnbuiltType{"processors", "redaction", "do not send what must not be stored"},
     UnbuiltType{"processors", "tail_sampling", "sample where spans are stored"},

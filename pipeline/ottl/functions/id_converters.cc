@@ -93,7 +93,7 @@ void add_id_converters(FunctionTable& table) {
   table.add({"ProfileID", {{"bytes", kAny}}, of_one(id_of<16>)});
   table.add({"UUID", {}, build_uuid});
   table.add({"UUIDv7", {}, build_uuid_v7});
-  table.add({"IsRootSpan", {}, build_is_root_span});
+  table.add({"IsRootSpan", {}, build_is_root_span, true});
 }
 
 }  // namespace kernspan::ottl
