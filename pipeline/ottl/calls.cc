@@ -53,6 +53,18 @@ std::string names_of(const Function& function) {
   return fmt::format("{}({})", function.name, names);
 }
 
+// Upstream takes priority_keys and priorityKeys for one.
+bool is_same_name(std::string_view left, std::string_view right) {
+  const auto plain = [](std::string_view name) {
+    std::string letters;
+    for (const char c : name) {
+      if (c != '_') letters += c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+    }
+    return letters;
+  };
+  return plain(left) == plain(right);
+}
+
 std::optional<ValueType> literal_type(ParameterType type) {
   switch (type) {
     case ParameterType::kTextLiteral:
@@ -139,7 +151,9 @@ Result<std::vector<const ArgumentSyntax*>> Compiler::match(const Function& funct
     std::size_t parameter = i;
     if (!given.name.empty()) {
       named = true;
-      const auto found = std::ranges::find(function.parameters, given.name, &Parameter::name);
+      const auto found = std::ranges::find_if(function.parameters, [&](const Parameter& candidate) {
+        return is_same_name(candidate.name, given.name);
+      });
       if (found == function.parameters.end()) {
         return refused(given.position, fmt::format("no parameter is called {}: {}", given.name,
                                                    names_of(function)));
@@ -163,6 +177,10 @@ Result<Callable> Compiler::call(const CallSyntax& syntax, std::size_t position,
                                 bool is_converter) const {
   const Result<const Function*> function = find_function(syntax.name, is_converter);
   if (!function) return refused(position, function.error().message);
+  if ((*function)->needs_span && context_ < Context::kSpan) {
+    return refused(position, fmt::format("{} looks at a span; the context {} has none", syntax.name,
+                                         context_name(context_)));
+  }
   const auto matched = match(**function, syntax);
   if (!matched) return std::unexpected(matched.error());
   std::vector<Argument> arguments;

@@ -166,6 +166,8 @@ struct Function {
   std::string_view name;  // a literal; upper case first: a converter, lower case first: an editor
   std::vector<Parameter> parameters;
   Builder build;
+  // Looks at the span itself: refused in the contexts resource and scope, and a reason to infer span.
+  bool needs_span = false;
 
   bool is_converter() const { return name.front() >= 'A' && name.front() <= 'Z'; }
 };

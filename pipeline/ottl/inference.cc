@@ -36,6 +36,8 @@ class PathContexts {
   }
 
   Status call(const CallSyntax& syntax) {
+    const Function* const function = standard_functions().find(syntax.name);
+    if (function != nullptr && function->needs_span) lower_to(Context::kSpan);
     for (const ArgumentSyntax& argument : syntax.arguments) {
       if (argument.value == nullptr) continue;
       if (Status read = expression(*argument.value); !read) return read;
@@ -82,12 +84,14 @@ class PathContexts {
                                          "resource.{0}, or give the context",
                                          syntax.name())));
     }
-    found_ = found_ ? std::max(*found_, *named) : *named;
+    lower_to(*named);
     for (const PathSegment& segment : syntax.segments) {
       if (Status read = all(segment.keys); !read) return read;
     }
     return {};
   }
+
+  void lower_to(Context context) { found_ = found_ ? std::max(*found_, context) : context; }
 
   std::optional<Context> found_;
 };

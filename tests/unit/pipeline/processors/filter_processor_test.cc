@@ -1,5 +1,6 @@
 #include "pipeline/processors/filter/filter_processor.h"
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
