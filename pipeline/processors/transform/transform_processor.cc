@@ -36,9 +36,9 @@ class TransformProcessor final : public Processor {
     const std::size_t items = batch.item_count();
     for (const StatementGroup& group : groups_) {
       if (group.statements().empty()) continue;
-      Result<ottl::EditedBatch> edited = ottl::edit_records(
-          std::move(batch), group.context(), clock_,
-          [&](ottl::Evaluation& at) { return run(group, at); });
+      Result<ottl::EditedBatch> edited =
+          ottl::edit_records(std::move(batch), group.context(), clock_,
+                             [&](ottl::Evaluation& at) { return run(group, at); });
       if (!edited) {
         books_.refuse(items);
         return std::unexpected(std::move(edited.error()));
