@@ -9,9 +9,9 @@ namespace {
 
 std::unexpected<Error> wrong_key(ValueType container, ValueType key) {
   if (container != ValueType::kMap && container != ValueType::kList) {
-    return permanent(fmt::format("a {} cannot be indexed", type_name(container)));
+    return permanent(fmt::format("{} cannot be indexed", type_name(container)));
   }
-  return permanent(fmt::format("a {} is indexed by {}, not by a {}", type_name(container),
+  return permanent(fmt::format("a {} is indexed by {}, not by {}", type_name(container),
                                container == ValueType::kMap ? "strings" : "ints", type_name(key)));
 }
 

@@ -1,162 +1,64 @@
 #include "pipeline/ottl/parser.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
-#include <charconv>
-#include <limits>
 #include <string>
+#include <utility>
 
-#include "pipeline/ottl/lexer.h"
+#include "pipeline/ottl/grammar.h"
 
 namespace kernspan::ottl {
-namespace {
 
-bool is_upper(char c) {
-  return c >= 'A' && c <= 'Z';
+Status Parser::read(std::string_view text) {
+  if (text.size() > kMaxTextBytes) {
+    return permanent(fmt::format("is longer than {} bytes", kMaxTextBytes));
+  }
+  Lexer lexer(text);
+  do {
+    Result<Token> token = lexer.next();
+    if (!token) return std::unexpected(token.error());
+    tokens_.push_back(*std::move(token));
+  } while (tokens_.back().kind != TokenKind::kEnd);
+  return {};
 }
 
-bool is_keyword(std::string_view name) {
-  constexpr std::string_view kKeywords[] = {"and", "or", "not", "true", "false", "nil", "where"};
-  return std::ranges::find(kKeywords, name) != std::end(kKeywords);
+Result<BooleanPtr> Parser::condition() {
+  Result<BooleanPtr> parsed = any();
+  if (parsed && now().kind != TokenKind::kEnd) return unexpected_token("and, or, or the end");
+  return parsed;
 }
 
-// Enums are in capitals throughout.
-bool is_enum(std::string_view name) {
-  return std::ranges::none_of(name, [](char c) { return c >= 'a' && c <= 'z'; });
+Result<StatementSyntax> Parser::statement() {
+  StatementSyntax parsed{.position = now().position, .editor = {}, .where = {}};
+  if (now().kind != TokenKind::kName || !next().is("(")) {
+    return unexpected_token("an editor, as in set(name, \"x\")");
+  }
+  if (is_upper(now().text.front())) {
+    return fail(
+        fmt::format("{} is a converter; a statement is an editor, whose name begins with a "
+                    "lower-case letter",
+                    now().text));
+  }
+  Result<CallSyntax> editor = call();
+  if (!editor) return std::unexpected(editor.error());
+  parsed.editor = *std::move(editor);
+  if (!parsed.editor.keys.empty()) {
+    return std::unexpected(error_at(parsed.position, "an editor has no value to index"));
+  }
+  if (take("where")) {
+    Result<BooleanPtr> where = any();
+    if (!where) return std::unexpected(where.error());
+    parsed.where = *std::move(where);
+  }
+  if (now().kind != TokenKind::kEnd) return unexpected_token("where or the end");
+  return parsed;
 }
 
-std::string bytes_of(std::string_view hex) {
-  std::string bytes;
-  for (std::size_t i = 2; i + 1 < hex.size(); i += 2) {
-    unsigned byte = 0;
-    std::from_chars(hex.data() + i, hex.data() + i + 2, byte, 16);
-    bytes += static_cast<char>(byte);
-  }
-  return bytes;
+Result<PathSyntax> Parser::only_path() {
+  if (now().kind != TokenKind::kName) return unexpected_token("a path");
+  Result<PathSyntax> parsed = path();
+  if (parsed && now().kind != TokenKind::kEnd) return unexpected_token("the end");
+  return parsed;
 }
-
-// Recursive descent over one list of tokens; every level of nesting counts against kMaxSyntaxDepth.
-class Parser {
- public:
-  Status read(std::string_view text) {
-    if (text.size() > kMaxTextBytes) {
-      return permanent(fmt::format("is longer than {} bytes", kMaxTextBytes));
-    }
-    Lexer lexer(text);
-    do {
-      Result<Token> token = lexer.next();
-      if (!token) return std::unexpected(token.error());
-      tokens_.push_back(*std::move(token));
-    } while (tokens_.back().kind != TokenKind::kEnd);
-    return {};
-  }
-
-  Result<BooleanPtr> condition() {
-    Result<BooleanPtr> parsed = any();
-    if (parsed && now().kind != TokenKind::kEnd) return unexpected_token("and, or, or the end");
-    return parsed;
-  }
-
-  Result<StatementSyntax> statement() {
-    StatementSyntax parsed{.position = now().position, .editor = {}, .where = {}};
-    if (now().kind != TokenKind::kName || !next().is("(")) {
-      return unexpected_token("an editor, as in set(name, \"x\")");
-    }
-    if (is_upper(now().text.front())) {
-      return fail(
-          fmt::format("{} is a converter; a statement is an editor, whose name begins with a "
-                      "lower-case letter",
-                      now().text));
-    }
-    Result<CallSyntax> editor = call();
-    if (!editor) return std::unexpected(editor.error());
-    parsed.editor = *std::move(editor);
-    if (!parsed.editor.keys.empty()) {
-      return std::unexpected(error_at(parsed.position, "an editor has no value to index"));
-    }
-    if (take("where")) {
-      Result<BooleanPtr> where = any();
-      if (!where) return std::unexpected(where.error());
-      parsed.where = *std::move(where);
-    }
-    if (now().kind != TokenKind::kEnd) return unexpected_token("where or the end");
-    return parsed;
-  }
-
-  Result<PathSyntax> only_path() {
-    if (now().kind != TokenKind::kName) return unexpected_token("a path");
-    Result<PathSyntax> parsed = path();
-    if (parsed && now().kind != TokenKind::kEnd) return unexpected_token("the end");
-    return parsed;
-  }
-
- private:
-  class Nesting {
-   public:
-    explicit Nesting(int& depth) : depth_(depth) { ++depth_; }
-    ~Nesting() { --depth_; }
-    Nesting(const Nesting&) = delete;
-    Nesting& operator=(const Nesting&) = delete;
-    bool too_deep() const { return depth_ > kMaxSyntaxDepth; }
-
-   private:
-    int& depth_;
-  };
-
-  const Token& now() const { return tokens_[cursor_]; }
-  const Token& next() const { return tokens_[std::min(cursor_ + 1, tokens_.size() - 1)]; }
-  bool take(std::string_view word) {
-    if (!now().is(word)) return false;
-    ++cursor_;
-    return true;
-  }
-  std::unexpected<Error> fail(std::string_view message) const {
-    return std::unexpected(error_at(now().position, message));
-  }
-  std::unexpected<Error> unexpected_token(std::string_view wanted) const {
-    if (now().kind == TokenKind::kEnd) return fail(fmt::format("ends where {} should be", wanted));
-    if (now().is("=")) {
-      return fail(fmt::format("unexpected \"=\" instead of {}; is \"==\" meant?", wanted));
-    }
-    return fail(fmt::format("unexpected {} instead of {}", now().text.substr(0, 40), wanted));
-  }
-
-  Result<BooleanPtr> any();
-  Result<BooleanPtr> all();
-  Result<BooleanPtr> factor();
-  Result<BooleanPtr> plain_factor();
-  Result<BooleanPtr> parenthesized();
-  template <typename Syntax, typename Operand>
-  Result<BooleanPtr> joined(std::string_view word, Operand operand);
-
-  Result<ExpressionPtr> value();
-  Result<ExpressionPtr> chain(std::string_view signs, Result<ExpressionPtr> (Parser::*operand)());
-  Result<ExpressionPtr> product() { return chain("*/", &Parser::unary); }
-  Result<ExpressionPtr> unary();
-  Result<ExpressionPtr> primary();
-  Result<ExpressionPtr> number(bool negative);
-  Result<ExpressionPtr> name();
-  Result<ExpressionPtr> list();
-  Result<ExpressionPtr> map();
-  Result<PathSyntax> path();
-  Result<CallSyntax> call();
-  Result<ArgumentSyntax> argument();
-  Result<std::vector<ExpressionPtr>> keys();
-
-  template <typename Node>
-  static ExpressionPtr expression(std::size_t position, Node node) {
-    return std::make_unique<Expression>(Expression{position, std::move(node)});
-  }
-  template <typename Node>
-  static BooleanPtr boolean(std::size_t position, Node node) {
-    return std::make_unique<BooleanSyntax>(BooleanSyntax{position, std::move(node)});
-  }
-
-  std::vector<Token> tokens_;
-  std::size_t cursor_ = 0;
-  int depth_ = 0;
-};
 
 template <typename Syntax, typename Operand>
 Result<BooleanPtr> Parser::joined(std::string_view word, Operand operand) {
@@ -229,225 +131,6 @@ Result<BooleanPtr> Parser::parenthesized() {
   if (inner && !take(")")) return unexpected_token("\")\"");
   return inner;
 }
-
-Result<ExpressionPtr> Parser::value() {
-  const Nesting nesting(depth_);
-  if (nesting.too_deep()) return fail("is nested too deeply");
-  return chain("+-", &Parser::product);
-}
-
-Result<ExpressionPtr> Parser::chain(std::string_view signs,
-                                    Result<ExpressionPtr> (Parser::*operand)()) {
-  Result<ExpressionPtr> left = (this->*operand)();
-  for (std::size_t length = 0; left && now().kind == TokenKind::kPunct; ++length) {
-    const std::size_t sign = signs.find(now().text);
-    if (sign == std::string_view::npos) break;
-    if (length == kMaxChain) return fail("has too many operators in a row");
-    const std::size_t position = now().position;
-    ++cursor_;
-    Result<ExpressionPtr> right = (this->*operand)();
-    if (!right) return right;
-    const bool is_sum = signs.front() == '+';
-    const auto first = is_sum ? ArithmeticOperator::kAdd : ArithmeticOperator::kMultiply;
-    const auto second = is_sum ? ArithmeticOperator::kSubtract : ArithmeticOperator::kDivide;
-    left = expression(position, ArithmeticSyntax{sign == 0 ? first : second, *std::move(left),
-                                                 *std::move(right)});
-  }
-  return left;
-}
-
-Result<ExpressionPtr> Parser::unary() {
-  const std::size_t position = now().position;
-  if (take("+")) return primary();
-  if (!take("-")) return primary();
-  if (now().kind == TokenKind::kInt || now().kind == TokenKind::kFloat) return number(true);
-  Result<ExpressionPtr> operand = primary();
-  if (!operand) return operand;
-  return expression(position, NegationSyntax{*std::move(operand)});
-}
-
-Result<ExpressionPtr> Parser::primary() {
-  const Token& token = now();
-  switch (token.kind) {
-    case TokenKind::kInt:
-    case TokenKind::kFloat:
-      return number(false);
-    case TokenKind::kBytes:
-      ++cursor_;
-      return expression(token.position, Value::bytes(bytes_of(token.text)));
-    case TokenKind::kString:
-      ++cursor_;
-      return expression(token.position, Value::string(token.content));
-    case TokenKind::kName:
-      return name();
-    default:
-      break;
-  }
-  if (token.is("[")) return list();
-  if (token.is("{")) return map();
-  if (!take("(")) return unexpected_token("a value");
-  Result<ExpressionPtr> inner = value();
-  if (inner && !take(")")) return unexpected_token("\")\"");
-  return inner;
-}
-
-Result<ExpressionPtr> Parser::number(bool negative) {
-  const Token& token = now();
-  const std::string text = (negative ? "-" : "") + std::string(token.text);
-  const char* const end = text.data() + text.size();
-  if (token.kind == TokenKind::kFloat) {
-    double parsed = 0;
-    if (std::from_chars(text.data(), end, parsed).ec != std::errc()) {
-      return fail("the number does not fit a double");
-    }
-    ++cursor_;
-    return expression(token.position, Value::number(parsed));
-  }
-  std::int64_t parsed = 0;
-  if (std::from_chars(text.data(), end, parsed).ec != std::errc()) {
-    return fail("the number does not fit 64 bits");
-  }
-  ++cursor_;
-  return expression(token.position, Value::integer(parsed));
-}
-
-Result<ExpressionPtr> Parser::name() {
-  const Token& token = now();
-  if (token.is("nil") || token.is("true") || token.is("false")) {
-    ++cursor_;
-    if (token.is("nil")) return expression(token.position, Value());
-    return expression(token.position, Value::boolean(token.is("true")));
-  }
-  if (is_keyword(token.text)) return unexpected_token("a value");
-  if (next().is("(")) {
-    if (!is_upper(token.text.front())) {
-      return fail(
-          fmt::format("{} is an editor and has no value; converters begin with an "
-                      "upper-case letter",
-                      token.text));
-    }
-    Result<CallSyntax> parsed = call();
-    if (!parsed) return std::unexpected(parsed.error());
-    return expression(token.position, *std::move(parsed));
-  }
-  if (is_upper(token.text.front())) {
-    if (!is_enum(token.text)) {
-      return fail(fmt::format("{0} is no enum; a converter is called with parentheses: {0}(...)",
-                              token.text));
-    }
-    ++cursor_;
-    return expression(token.position, EnumSyntax{std::string(token.text)});
-  }
-  Result<PathSyntax> parsed = path();
-  if (!parsed) return std::unexpected(parsed.error());
-  return expression(token.position, *std::move(parsed));
-}
-
-Result<PathSyntax> Parser::path() {
-  PathSyntax parsed;
-  do {
-    if (now().kind != TokenKind::kName || is_upper(now().text.front())) {
-      return unexpected_token("a path's next part");
-    }
-    PathSegment& segment = parsed.segments.emplace_back();
-    segment.name = now().text;
-    ++cursor_;
-    Result<std::vector<ExpressionPtr>> read = keys();
-    if (!read) return std::unexpected(read.error());
-    segment.keys = *std::move(read);
-  } while (take("."));
-  return parsed;
-}
-
-Result<std::vector<ExpressionPtr>> Parser::keys() {
-  std::vector<ExpressionPtr> parsed;
-  while (take("[")) {
-    Result<ExpressionPtr> key = value();
-    if (!key) return std::unexpected(key.error());
-    if (!take("]")) return unexpected_token("\"]\"");
-    if (parsed.size() == static_cast<std::size_t>(kMaxSyntaxDepth))
-      return fail("has too many keys");
-    parsed.push_back(*std::move(key));
-  }
-  return parsed;
-}
-
-Result<CallSyntax> Parser::call() {
-  CallSyntax parsed;
-  parsed.name = now().text;
-  cursor_ += 2;
-  while (!now().is(")")) {
-    if (!parsed.arguments.empty() && !take(",")) return unexpected_token("\",\" or \")\"");
-    if (parsed.arguments.size() == kMaxItems) return fail("has too many arguments");
-    Result<ArgumentSyntax> read = argument();
-    if (!read) return std::unexpected(read.error());
-    parsed.arguments.push_back(*std::move(read));
-  }
-  take(")");
-  Result<std::vector<ExpressionPtr>> read = keys();
-  if (!read) return std::unexpected(read.error());
-  parsed.keys = *std::move(read);
-  return parsed;
-}
-
-Result<ArgumentSyntax> Parser::argument() {
-  ArgumentSyntax parsed;
-  parsed.position = now().position;
-  if (now().kind == TokenKind::kName && next().is("=")) {
-    parsed.name = now().text;
-    cursor_ += 2;
-  }
-  const bool is_function = now().kind == TokenKind::kName && is_upper(now().text.front()) &&
-                           (next().is(",") || next().is(")"));
-  if (is_function && !is_enum(now().text)) {
-    parsed.function = now().text;
-    ++cursor_;
-    return parsed;
-  }
-  // All in capitals it may be a converter's name as well (SHA256): the parameter tells.
-  if (is_function) parsed.function = now().text;
-  Result<ExpressionPtr> read = value();
-  if (!read) return std::unexpected(read.error());
-  parsed.value = *std::move(read);
-  return parsed;
-}
-
-Result<ExpressionPtr> Parser::list() {
-  const std::size_t position = now().position;
-  take("[");
-  ListSyntax parsed;
-  while (!take("]")) {
-    if (!parsed.items.empty() && !take(",")) return unexpected_token("\",\" or \"]\"");
-    if (take("]")) break;
-    if (parsed.items.size() == kMaxItems) return fail("the list has too many items");
-    Result<ExpressionPtr> item = value();
-    if (!item) return item;
-    parsed.items.push_back(*std::move(item));
-  }
-  return expression(position, std::move(parsed));
-}
-
-Result<ExpressionPtr> Parser::map() {
-  const std::size_t position = now().position;
-  take("{");
-  MapSyntax parsed;
-  while (!take("}")) {
-    if (!parsed.entries.empty() && !take(",")) return unexpected_token("\",\" or \"}\"");
-    if (take("}")) break;
-    if (now().kind != TokenKind::kString || !next().is(":")) {
-      return unexpected_token("a key, as in {\"key\": value}");
-    }
-    if (parsed.entries.size() == kMaxItems) return fail("the map has too many entries");
-    std::string key = now().content;
-    cursor_ += 2;
-    Result<ExpressionPtr> entry = value();
-    if (!entry) return entry;
-    parsed.entries.emplace_back(std::move(key), *std::move(entry));
-  }
-  return expression(position, std::move(parsed));
-}
-
-}  // namespace
 
 std::string PathSyntax::name() const {
   std::string name;

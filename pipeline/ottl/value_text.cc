@@ -17,8 +17,9 @@
 namespace kernspan::ottl {
 namespace {
 
-// What is nested deeper than a request may be is left out.
-constexpr int kMaxEncodedDepth = otlp::kMaxMessageDepth / 3;
+// What is nested deeper than a request may be is left out: a map is three messages, and some six are
+// around the value.
+constexpr int kMaxEncodedDepth = (otlp::kMaxMessageDepth - 10) / 3;
 
 std::string hex_of(std::string_view bytes) {
   static constexpr char kDigits[] = "0123456789abcdef";
