@@ -5,7 +5,7 @@
 #include <optional>
 #include <string_view>
 
-#include "gateway/sampling/trace_view.h"
+#include "pipeline/processors/tail_sampling/trace_view.h"
 
 namespace kernspan::sampling {
 

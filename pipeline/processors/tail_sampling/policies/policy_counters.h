@@ -6,8 +6,8 @@
 #include <string_view>
 #include <vector>
 
-#include "gateway/sampling/policies/policy_settings.h"
 #include "pipeline/base/metrics.h"
+#include "pipeline/processors/tail_sampling/policies/policy_settings.h"
 
 namespace kernspan::sampling {
 

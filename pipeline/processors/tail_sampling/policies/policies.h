@@ -13,11 +13,11 @@
 #include <string_view>
 #include <vector>
 
-#include "gateway/sampling/policies/policy.h"
-#include "gateway/sampling/policies/policy_counters.h"
-#include "gateway/sampling/policies/policy_settings.h"
-#include "gateway/sampling/policies/verdict.h"
-#include "gateway/sampling/trace_view.h"
+#include "pipeline/processors/tail_sampling/policies/policy.h"
+#include "pipeline/processors/tail_sampling/policies/policy_counters.h"
+#include "pipeline/processors/tail_sampling/policies/policy_settings.h"
+#include "pipeline/processors/tail_sampling/policies/verdict.h"
+#include "pipeline/processors/tail_sampling/trace_view.h"
 
 namespace kernspan::sampling {
 
