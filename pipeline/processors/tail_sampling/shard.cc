@@ -41,25 +41,25 @@ TraceDecision decision_of(const Verdict& verdict) {
 
 }  // namespace
 
-Shard::Shard(const TailSamplingSettings& settings, const Options& options, Decide decide,
+Shard::Shard(const TailSamplingSettings& settings, std::size_t shards, Decide decide,
              HeldMemory& memory, SamplingCounters& counters, const Clock& clock)
     : settings_(settings),
-      options_(options),
-      max_traces_(share_of(settings.num_traces, options.shards)),
+      shards_(shards),
+      max_traces_(share_of(settings.num_traces, shards)),
       giant_bytes_(memory.limit() / kGiantShare),
       decide_(std::move(decide)),
       memory_(memory),
       counters_(counters),
       clock_(clock),
       wheel_(table_.slab(), clock.monotonic_ns()),
-      sampled_cache_(share_of(settings.sampled_cache_size, options.shards)),
-      non_sampled_cache_(share_of(settings.non_sampled_cache_size, options.shards)),
+      sampled_cache_(share_of(settings.sampled_cache_size, shards)),
+      non_sampled_cache_(share_of(settings.non_sampled_cache_size, shards)),
       kept_(settings.adjusted_count),
       now_ns_(clock.monotonic_ns()) {
   // A hint only: what it says may be far more than comes.
   constexpr std::size_t kMostReserved = 1 << 20;
   const auto wait_s = std::chrono::ceil<std::chrono::seconds>(settings.decision_wait).count();
-  const std::size_t expected = settings.expected_new_traces_per_sec / options.shards *
+  const std::size_t expected = settings.expected_new_traces_per_sec / shards *
                                static_cast<std::size_t>(std::max<std::int64_t>(wait_s, 1));
   table_.reserve(std::min({expected, max_traces_, kMostReserved}));
 }
@@ -274,14 +274,14 @@ void Shard::decide(std::uint32_t trace, Cause cause) {
   table_.read_spans(trace, nodes_);
   view_spans_.clear();
   for (const SpanNode& node : nodes_) view_spans_.push_back({&node.request->index(), node.span});
-  const Verdict verdict = decide_({.trace_id = entry.id,
-                                   .spans = view_spans_,
-                                   .byte_count = entry.byte_count,
-                                   .first_seen_ns = entry.first_seen_ns},
-                                  now_ns_);
+  const std::optional<Verdict> verdict = decide_({.trace_id = entry.id,
+                                                  .spans = view_spans_,
+                                                  .byte_count = entry.byte_count,
+                                                  .first_seen_ns = entry.first_seen_ns},
+                                                 now_ns_);
   const std::uint64_t begin_ns = std::exchange(now_ns_, clock_.monotonic_ns());
   counters_.decision_latency_us.observe(1e6 * seconds_between(begin_ns, now_ns_));
-  end(trace, decision_of(verdict), cause);
+  end(trace, decision_of(verdict.value_or(Verdict())), cause);
 }
 
 void Shard::decide_on_ingest(std::uint32_t trace, HeldRequest& request,
@@ -289,16 +289,14 @@ void Shard::decide_on_ingest(std::uint32_t trace, HeldRequest& request,
   const TraceEntry& entry = table_[trace];
   view_spans_.clear();
   for (const std::uint32_t span : group) view_spans_.push_back({&request.index(), span});
-  const Verdict verdict = decide_({.trace_id = entry.id,
-                                   .spans = view_spans_,
-                                   .byte_count = entry.byte_count,
-                                   .first_seen_ns = entry.first_seen_ns,
-                                   .spans_not_held = entry.span_count - group.size()},
-                                  now_ns_);
-  // A drop policy that has not matched yet may match the spans to come.
-  const bool is_final = verdict.outcome == Outcome::kDropped ||
-                        (verdict.outcome == Outcome::kSampled && !options_.has_drop_policy);
-  if (is_final) end(trace, decision_of(verdict), Cause::kOther);
+  const std::optional<Verdict> verdict =
+      decide_({.trace_id = entry.id,
+               .spans = view_spans_,
+               .byte_count = entry.byte_count,
+               .first_seen_ns = entry.first_seen_ns,
+               .spans_not_held = entry.span_count - group.size()},
+              now_ns_);
+  if (verdict) end(trace, decision_of(*verdict), Cause::kOther);
 }
 
 void Shard::end(std::uint32_t trace, const TraceDecision& decision, Cause cause) {
@@ -391,7 +389,7 @@ void Shard::relieve() {
   const std::uint64_t used = memory_.used();
   if (used <= memory_.soft_limit()) return;
   now_ns_ = clock_.monotonic_ns();
-  const std::uint64_t excess = (used - memory_.soft_limit()) / options_.shards + 1;
+  const std::uint64_t excess = (used - memory_.soft_limit()) / shards_ + 1;
   std::uint64_t relieved = 0;
   while (relieved < excess && table_.pending_count() != 0) {
     Cause cause = Cause::kMemory;

@@ -45,16 +45,14 @@ struct Arrival {
 // One thread.
 class Shard {
  public:
-  // What the policies say of a trace: asked once per trace, or once per batch of it (span-ingest).
-  using Decide = std::function<Verdict(const TraceView& trace, std::uint64_t now_ns)>;
-  struct Options {
-    std::size_t shards = 1;        // the sizes of the settings are divided among them
-    bool has_drop_policy = false;  // with which span-ingest cannot sample at once
-  };
+  // What the policies say of a trace: asked once per trace; or of the part of it that a request has
+  // brought (span-ingest), where nothing means that it is too early to say.
+  using Decide =
+      std::function<std::optional<Verdict>(const TraceView& trace, std::uint64_t now_ns)>;
 
-  // References outlive it; the settings are copied.
-  Shard(const TailSamplingSettings& settings, const Options& options, Decide decide,
-        HeldMemory& memory, SamplingCounters& counters, const Clock& clock);
+  // References outlive it; the settings are copied. Their sizes are divided among the shards.
+  Shard(const TailSamplingSettings& settings, std::size_t shards, Decide decide, HeldMemory& memory,
+        SamplingCounters& counters, const Clock& clock);
   // What it still holds is let go, and in nobody's books.
   ~Shard();
   Shard(const Shard&) = delete;
@@ -112,7 +110,7 @@ class Shard {
   void account();
 
   const TailSamplingSettings settings_;
-  const Options options_;
+  const std::size_t shards_;
   const std::size_t max_traces_;
   const std::uint64_t giant_bytes_;
   const Decide decide_;

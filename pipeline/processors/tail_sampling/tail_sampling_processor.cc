@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <optional>
 #include <thread>
 #include <utility>
 
@@ -94,15 +96,14 @@ Status TailSamplingProcessor::start() {
     // Shared by the two functions of one thread.
     const auto policies = std::make_shared<Policies>(
         policy_settings_,
-        PoliciesOptions{.sample_on_first_match = settings_.sample_on_first_match || is_ingest,
-                        .shards = count},
+        PoliciesOptions{.sample_on_first_match = settings_.sample_on_first_match, .shards = count},
         policy_counters_);
-    auto shard = std::make_unique<Shard>(
-        settings_, Shard::Options{.shards = count, .has_drop_policy = policies->has_drop_policy()},
-        [policies](const TraceView& trace, std::uint64_t now_ns) {
-          return policies->decide(trace, now_ns);
-        },
-        *memory_, counters_, clock_);
+    auto decide = [policies, is_ingest](const TraceView& trace, std::uint64_t now_ns) {
+      return is_ingest ? policies->decide_early(trace, now_ns)
+                       : std::optional(policies->decide(trace, now_ns));
+    };
+    auto shard =
+        std::make_unique<Shard>(settings_, count, std::move(decide), *memory_, counters_, clock_);
     shards_.push_back(std::make_unique<ShardThread>(
         path_, std::move(shard), [policies] { policies->publish_counts(); }, *memory_, counters_,
         next_, clock_));

@@ -19,14 +19,16 @@ struct Verdict {
   static constexpr std::size_t kNoPolicy = std::numeric_limits<std::size_t>::max();
 
   Outcome outcome = Outcome::kNotSampled;
-  // The policy that decided, for Policies::name(); none when nothing sampled or dropped the trace.
+  // The first policy that sampled or dropped the trace, for Policies::name(); none when none did.
   std::size_t policy = kNoPolicy;
   // Of a composite that decided: the name of its part that did. Lives as long as the policies.
   std::string_view sub_policy = {};
-  // Of a sampled trace: how likely it was that a trace like it was sampled, above 0 and at most 1;
-  // each kept span stands for 1 / probability spans. Nothing where that is not known: a limit of
-  // rate decided (see docs/tail_sampling.md, "Adjusted counts").
+  // Of a sampled trace: how likely it was that a trace like it is sampled, above 0 and at most 1;
+  // each of its spans stands for 1 / probability spans. docs/tail_sampling.md, "Adjusted counts".
+  // Nothing for other traces, and where the policies cannot say.
   std::optional<double> probability = {};
+  // The probability is not the configuration's but measured: a limit of rate had a part in it.
+  bool estimated = false;
 
   bool sampled() const { return outcome == Outcome::kSampled; }
 };

@@ -71,16 +71,20 @@ class ShardFixture : public ::testing::Test {
  protected:
   static constexpr std::uint64_t kMemory = 64 << 20;
 
-  void make(const TailSamplingSettings& settings, Shard::Options options = {},
+  void make(const TailSamplingSettings& settings, std::size_t shards = 1,
             std::uint64_t memory = kMemory) {
     memory_ = std::make_unique<HeldMemory>(memory);
+    const bool is_ingest = settings.strategy == Strategy::kSpanIngest;
     shard_ = std::make_unique<Shard>(
-        settings, options,
-        [this](const TraceView& trace, std::uint64_t) {
+        settings, shards,
+        [this, is_ingest](const TraceView& trace, std::uint64_t) -> std::optional<Verdict> {
           seen_.push_back(
               {trace.trace_id, trace.spans.size(), trace.span_count(), trace.byte_count});
-          const auto found = verdicts_.find(trace.trace_id);
-          return found == verdicts_.end() ? Verdict{} : found->second;
+          if (const auto found = verdicts_.find(trace.trace_id); found != verdicts_.end()) {
+            return found->second;
+          }
+          if (is_ingest) return std::nullopt;
+          return Verdict{};
         },
         *memory_, counters_, clock_);
   }

@@ -14,9 +14,9 @@ using ::testing::IsEmpty;
 
 class ShardIngestTest : public ShardFixture {
  protected:
-  void make_ingest(TailSamplingSettings settings, bool has_drop_policy = false) {
+  void make_ingest(TailSamplingSettings settings) {
     settings.strategy = Strategy::kSpanIngest;
-    make(settings, {.has_drop_policy = has_drop_policy});
+    make(settings);
   }
 };
 
@@ -63,20 +63,10 @@ TEST_F(ShardIngestTest, WhatNothingSampledInTimeIsNotSampled) {
 }
 
 TEST_F(ShardIngestTest, DropsAtOnce) {
-  make_ingest({.decision_wait = 10s}, true);
+  make_ingest({.decision_wait = 10s});
   verdict(1, Outcome::kDropped);
   send({{1, 1}, {1, 2}});
   EXPECT_EQ(dropped("dropped_by_policy"), 2U);
-}
-
-TEST_F(ShardIngestTest, ADropPolicyThatMayStillMatchKeepsFromSampling) {
-  make_ingest({.decision_wait = 10s}, true);
-  verdict(1, Outcome::kSampled);
-  send({{1, 1}});
-  EXPECT_THAT(kept(), IsEmpty());
-  wait(10s);
-  EXPECT_THAT(kept(), IsEmpty());
-  EXPECT_EQ(dropped("not_sampled"), 1U);
 }
 
 TEST_F(ShardIngestTest, TheBoundsHoldHereToo) {

@@ -47,7 +47,7 @@ TEST_F(ShardMemoryTest, ARequestIsHeldAsLongAsOneOfItsSpans) {
 }
 
 TEST_F(ShardMemoryTest, WhenItIsShortTheOldestAreDecidedEarly) {
-  make({.decision_wait = 1h}, {}, kLimit);
+  make({.decision_wait = 1h}, 1, kLimit);
   sample_all(100);
   for (int trace = 0; trace < 100; ++trace) {
     send({{trace, 1, false, "", 4000}});
@@ -67,7 +67,7 @@ TEST_F(ShardMemoryTest, WhenItIsShortTheOldestAreDecidedEarly) {
 }
 
 TEST_F(ShardMemoryTest, AGiantTraceGoesBeforeTheOthers) {
-  make({.decision_wait = 1h}, {}, kLimit);
+  make({.decision_wait = 1h}, 1, kLimit);
   sample_all(60);
   for (int trace = 1; trace < 20; ++trace) send({{trace, 1, false, "", 2000}});
   // One trace that does not end. What it takes it pays for itself.
@@ -83,7 +83,7 @@ TEST_F(ShardMemoryTest, AGiantTraceGoesBeforeTheOthers) {
 }
 
 TEST_F(ShardMemoryTest, ThereIsAlwaysAnEnd) {
-  make({.decision_wait = 1h}, {}, kLimit);
+  make({.decision_wait = 1h}, 1, kLimit);
   send({{1, 1, false, "", 300 << 10}});  // alone more than there is
   ASSERT_TRUE(memory_->is_short());
   shard_->relieve();

@@ -282,7 +282,7 @@ TEST_F(ShardTest, WhatIsPendingIsDroppedAtTheEndWhenSoConfigured) {
 }
 
 TEST_F(ShardTest, LimitsAreDividedAmongShards) {
-  make({.decision_wait = 10s, .num_traces = 4}, {.shards = 2});
+  make({.decision_wait = 10s, .num_traces = 4}, 2);
   send({{1, 1}});
   send({{2, 1}});
   send({{3, 1}});
