@@ -18,6 +18,7 @@
 #include "pipeline/processors/probabilistic_sampler/probabilistic_sampler_processor.h"
 #include "pipeline/processors/resource/resource_processor.h"
 #include "pipeline/processors/resource_detection/resource_detection_processor.h"
+#include "pipeline/processors/tail_sampling/tail_sampling_processor.h"
 #include "pipeline/processors/transform/transform_processor.h"
 #include "pipeline/receivers/otlp/otlp_factory.h"
 #include "pipeline/receivers/zipkin/zipkin_receiver.h"
@@ -27,17 +28,43 @@ namespace kernspan {
 // Adding a component: its folder, and a row here.
 Registry pipeline_components() {
   return {
-      .receivers = {otlp_receiver_factory(), zipkin_receiver_factory()},
-      .processors = {attributes_processor_factory(), batch_processor_factory(),
-                     filter_processor_factory(), memory_limiter_processor_factory(),
-                     probabilistic_sampler_processor_factory(), resource_processor_factory(),
-                     resource_detection_processor_factory(), transform_processor_factory()},
-      .exporters = {debug_exporter_factory(), file_exporter_factory(), otlp_exporter_factory(),
-                    otlp_http_exporter_factory(), prometheus_exporter_factory()},
-      .connectors = {forward_connector_factory()},
-      .extensions = {bearer_token_auth_extension_factory(), file_storage_extension_factory(),
-                     health_check_extension_factory(), pprof_extension_factory(),
-                     zpages_extension_factory()},
+      .receivers =
+          {
+              otlp_receiver_factory(),
+              zipkin_receiver_factory(),
+          },
+      .processors =
+          {
+              attributes_processor_factory(),
+              batch_processor_factory(),
+              filter_processor_factory(),
+              memory_limiter_processor_factory(),
+              probabilistic_sampler_processor_factory(),
+              resource_detection_processor_factory(),
+              resource_processor_factory(),
+              tail_sampling_processor_factory(),
+              transform_processor_factory(),
+          },
+      .exporters =
+          {
+              debug_exporter_factory(),
+              file_exporter_factory(),
+              otlp_exporter_factory(),
+              otlp_http_exporter_factory(),
+              prometheus_exporter_factory(),
+          },
+      .connectors =
+          {
+              forward_connector_factory(),
+          },
+      .extensions =
+          {
+              bearer_token_auth_extension_factory(),
+              file_storage_extension_factory(),
+              health_check_extension_factory(),
+              pprof_extension_factory(),
+              zpages_extension_factory(),
+          },
   };
 }
 
