@@ -208,6 +208,35 @@ TEST_F(NodeLinks, AllSpansBelowADerivedRootSayThatItIs) {
       << "the call that stayed on the node is not announced";
 }
 
+TEST_F(NodeLinks, InterimSpansAreOfTheSameTraceAndAnnounceNothing) {
+  auto [client, server] = connect(a_, ipv4(1, 40001), ipv4(2, 80));
+  FrameScript requests;
+  FrameScript responses;
+  requests.preface();
+  responses.start();
+  requests.headers(1, {{":method", "GET"}, {":path", "/watch"}, {":scheme", "http"}}, true);
+  responses.headers(1, {{":status", "200"}});
+  const auto [request_items, request_bytes] = requests.take();
+  const auto [response_items, response_bytes] = responses.take();
+  a_.story->send_http2(client, kCaller, request_items, request_bytes);
+  b_.story->recv_http2(server, kWorker, request_items, request_bytes);
+  b_.story->send_http2(server, kWorker, response_items, response_bytes);
+  a_.story->recv_http2(client, kCaller, response_items, response_bytes);
+  const std::vector<SpanRecord> of_call = a_.spans(61'000);
+  const std::vector<SpanRecord> of_request = b_.spans(61'000);
+  ASSERT_EQ(of_call.size(), 1u);
+  ASSERT_EQ(of_request.size(), 1u);
+  EXPECT_EQ(of_call[0].attribute(kPeer), "");
+  EXPECT_EQ(of_call[0].attribute(kDerived), "");
+  EXPECT_EQ(of_request[0].attribute(kDerived), "true");
+  const auto [last_items, last_bytes] = responses.reset(1, 8).take();
+  b_.story->send_http2(server, kWorker, last_items, last_bytes);
+  a_.story->recv_http2(client, kCaller, last_items, last_bytes);
+  const SpanRecord served = only(b_.spans(), kServer);
+  EXPECT_EQ(served.trace_id, of_request[0].trace_id);
+  EXPECT_EQ(only(a_.spans(), kClient).attribute(kPeer), served.trace_id.hex());
+}
+
 TEST_F(NodeLinks, RequestsWithAContextAreNeitherDerivedNorAnnounced) {
   auto [client, server] = connect(a_, ipv4(1, 40001), ipv4(2, 80));
   a_.story->send(client, kCaller, kGetWithContext);
