@@ -1,27 +1,37 @@
 """Traces across two nodes: each has an agent, its services call the other's without a header, over a link
 that delays, reorders and loses packets; one agent's clock is 200 ms fast. The truth is that of the services
-(score.py)."""
+(score.py, rpc_score.py)."""
 
-import collections
 import pathlib
 import statistics
 import unittest
 
 import case_report
-from live_case import LiveCase, require
+import rpc_score
+from live_case import require
 from otlp_lines import CLIENT, SERVER
-from processes import Program, free_port
+from processes import free_port, wait_until
+from rpc_case import RpcCase, require_languages, rpc
 from score import read_truth, score, table
 from stack import ORDER
 from tiers import CONFIGS, Daemon, SpanWait
 from two_nodes import TwoNodes
 
 FAKETIME = pathlib.Path("/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1")
-SKEW_NS = 200_000_000
-PEER, DERIVED = "kernspan.stitch.peer_trace_id", "kernspan.stitch.derived"
+SKEW_MS = 200
+FAST_CLOCK = {"LD_PRELOAD": str(FAKETIME), "FAKETIME": f"+{SKEW_MS / 1000}",
+              "FAKETIME_DONT_FAKE_MONOTONIC": "1"}
+MARKS = ("kernspan.stitch.derived", "kernspan.stitch.peer_trace_id")
 AGENT_OVERLAY = """
 receivers:
   ebpf: {network_namespaces: [/proc/self/ns/net]}
+"""
+GATEWAY_OVERLAY = """
+processors:
+  stitch: {}
+service:
+  pipelines:
+    traces: {processors: [stitch, batch]}
 """
 
 
@@ -31,85 +41,133 @@ def setUpModule():
         raise unittest.SkipTest("not installed: faketime")
     if not pathlib.Path("/dev/net/tun").exists():
         raise unittest.SkipTest("no /dev/net/tun")
+    RpcCase.programs = require_languages("go")
 
 
-class NodesTest(LiveCase):
-    def start_nodes(self, **link):
-        nodes = TwoNodes(self.folder, **link)
-        self.addCleanup(lambda: print(f"    link: {nodes.stop()}", flush=True))
-        return nodes
+class NodesTest(RpcCase):
+    def setUp(self):
+        super().setUp()
+        self.nodes = TwoNodes(self.folder, delay_ms=0.5, jitter_ms=2, loss=0.01, seed=7)
+        self.addCleanup(self.stop_nodes)
+        self.spans_file = self.folder / "spans.jsonl"
+        self.daemons = []
+        self.agents = []  # (node, agent)
 
-    def daemon(self, *arguments, **options):
+    def stop_nodes(self):
+        self.show("link", str(self.nodes.stop()))
+
+    def config(self, name, text):
+        path = self.folder / f"{name}-overlay.yaml"
+        path.write_text(text, encoding="utf-8")
+        return [CONFIGS / f"{name}.yaml", path]
+
+    def start_daemon(self, *arguments, **options):
         daemon = Daemon(*arguments, **options)
         self.addCleanup(daemon.stop)
+        self.daemons.append(daemon)
         return daemon
 
-    def start_agent(self, node, name, gateway, environment=None):
-        overlay = self.folder / "agent-overlay.yaml"
-        overlay.write_text(AGENT_OVERLAY, encoding="utf-8")
-        with node.inside():
-            return self.daemon("agent", self.folder, {"KERNSPAN_GATEWAY_ENDPOINT": gateway,
-                                                      **(environment or {})},
-                               [CONFIGS / "agent.yaml", overlay], name=name)
-
-    def test_calls_between_nodes(self):
-        nodes = self.start_nodes(delay_ms=0.5, jitter_ms=2, loss=0.01, seed=7)
-        # Over IPv6; to a socket of both families over IPv4; on the same node; with a connection each.
-        stack = self.start_services(*ORDER, places={
-            "nginx": nodes.a.place("127.0.0.1", "127.0.0.1"), "shop": nodes.b.place(host=nodes.b.host_v6),
-            "pricing": nodes.a.place(bind="::"), "discounts": nodes.a.place(),
-            "inventory": nodes.b.place()})
-        spans_file = self.folder / "spans.jsonl"
+    def start_tracing(self):
+        """Federation, gateway, and an agent in each node; b's clock is fast."""
         federation = f"127.0.0.1:{free_port()}"
-        gateway = f"{nodes.a.machine}:{free_port()}"
-        self.daemon("federation", self.folder, {"KERNSPAN_FEDERATION_LISTEN": federation,
-                                                "KERNSPAN_SPANS_FILE": str(spans_file)})
-        self.daemon("gateway", self.folder, {"KERNSPAN_GATEWAY_LISTEN": gateway,
-                                             "KERNSPAN_FEDERATION_ENDPOINT": federation})
-        agents = {"a": (nodes.a, self.start_agent(nodes.a, "agent-a", gateway)),
-                  "b": (nodes.b, self.start_agent(nodes.b, "agent-b", gateway, {
-                      "LD_PRELOAD": str(FAKETIME), "FAKETIME": "+0.2",
-                      "FAKETIME_DONT_FAKE_MONOTONIC": "1"}))}
-        with nodes.a.inside():
+        gateway = f"{self.nodes.a.machine}:{free_port()}"
+        self.start_daemon("federation", self.folder, {"KERNSPAN_FEDERATION_LISTEN": federation,
+                                                      "KERNSPAN_SPANS_FILE": str(self.spans_file)})
+        self.start_daemon("gateway", self.folder, {"KERNSPAN_GATEWAY_LISTEN": gateway,
+                                                   "KERNSPAN_FEDERATION_ENDPOINT": federation},
+                          self.config("gateway", GATEWAY_OVERLAY))
+        for node, name, clock in ((self.nodes.a, "agent-a", {}), (self.nodes.b, "agent-b", FAST_CLOCK)):
+            with node.inside():
+                agent = self.start_daemon("agent", self.folder,
+                                          {"KERNSPAN_GATEWAY_ENDPOINT": gateway, **clock},
+                                          self.config("agent", AGENT_OVERLAY), name=name)
+            self.agents.append((node, agent))
+
+    def agent_counts(self, metric, label):
+        """Of both agents."""
+        counts = []
+        for node, agent in self.agents:
+            with node.inside():
+                counts.append(agent.metrics().by_label(metric, label))
+        return counts
+
+    def assert_daemons_balance(self):
+        """All have stopped orderly and with their books in balance, and nothing was dropped."""
+        for daemon in reversed(self.daemons):
+            self.assertEqual(daemon.stop(), 0, daemon.log())
+            self.assertEqual({*daemon.summary().values()}, {"balances"}, daemon.log())
+
+    def assert_skew(self, spans):
+        """The clocks really differ: what b serves seems to begin later than the call by as much."""
+        ends = {(span.path, span.kind): span for span in spans if span.path}
+        late = [ends[path, SERVER].start_ns - call.start_ns for (path, kind), call in ends.items()
+                if kind == CLIENT and path.startswith("/checkout/") and (path, SERVER) in ends]
+        median_ms = statistics.median(late) / 1e6
+        self.show("b's clock", f"{median_ms:.1f} ms fast, by its spans")
+        self.assertGreater(median_ms, 0.9 * SKEW_MS)
+        self.assertLess(median_ms, 2 * SKEW_MS)
+
+    def test_http_calls(self):
+        a, b = self.nodes.a, self.nodes.b
+        # shop is called over IPv6, pricing over IPv4 at a socket of both families, inventory over
+        # connections of one request each, and discounts by its neighbour.
+        stack = self.start_services(*ORDER, places={
+            "nginx": a.place("127.0.0.1", "127.0.0.1"), "shop": b.place(host=b.host_v6),
+            "pricing": a.place(bind="::"), "discounts": a.place(), "inventory": b.place()})
+        self.start_tracing()
+        with a.inside():
             driver = self.driver(stack, "nodes", requests=600, concurrency=16)
         self.finish_driver(driver)
         truth = read_truth(stack.truth, "nodes")
-        spans = SpanWait(spans_file).until(
+        spans = SpanWait(self.spans_file).until(
             lambda spans: sum(span.path in truth for span in spans) >= 2 * len(truth))
-        for name, (node, agent) in agents.items():
-            print(name, agent.log()[-1500:])
-            with node.inside():
-                m=agent.metrics(); print(m.by_label('kernspan_capture_events','outcome'), m.by_label('kernspan_processes','outcome'), m.stages())
-        self.assert_skew(spans)
         result = score(truth, spans)
-        print("    " + table(result).replace("\n", "\n    "), flush=True)
-        joined = score(truth, reference_join(spans))
-        print("    " + table(joined).replace("\n", "\n    "), flush=True)
-        for node, agent in agents.values():
-            with node.inside():
-                print(agent.metrics().by_label("kernspan_node_links", "outcome"))
+        self.show("links", table(result))
+        self.show("nodes", str(self.agent_counts("kernspan_node_links", "outcome")))
+        self.assert_skew(spans)
+        self.assertEqual(result.total("wrong"), 0)
+        self.assertEqual(result.mixed_traces, 0)
+        self.assertGreaterEqual(result.complete_share, 0.995)
+        self.assertFalse(result.missing_spans)
+        self.assertFalse(result.extra_spans)
+        self.assertFalse(result.wrong_values)
+        marked = [span for span in spans if span.path in truth and any(mark in span.attributes for mark in MARKS)]
+        self.assertLessEqual(len(marked), 0.005 * len(spans), marked[:3])
+        self.assert_daemons_balance()
 
-    def assert_skew(self, spans):
-        """The clocks really differ: what node b serves seems to begin 200 ms late."""
-        served = {(span.path, span.kind): span for span in spans}
-        late = [served[path, SERVER].start_ns - span.start_ns for (path, kind), span in served.items()
-                if kind == CLIENT and path and path.startswith("/checkout/") and (path, SERVER) in served]
-        print(f"    skew {statistics.median(late) / 1e6:.1f} ms")
-
-
-def reference_join(spans):
-    announced = {span.attributes[PEER]: span for span in spans if PEER in span.attributes}
-    def final(trace):
-        while trace in announced:
-            trace = announced[trace].trace
-        return trace
-    out = []
-    for span in spans:
-        changes = {"trace": final(span.trace)}
-        if not span.parent and span.trace in announced:
-            changes |= {"parent": announced[span.trace].id, "evidence": "wire"}
-        out.append(span._replace(**changes))
-    return out
+    def test_grpc_calls(self):
+        """Streams of one connection, and what the server calls for them on the first node again."""
+        a, b = self.nodes.a.place(), self.nodes.b.place()
+        following = rpc.Server(self.programs, "go", self.folder, place=a)
+        self.addCleanup(following.stop)
+        server = rpc.Server(self.programs, "go", self.folder, following.port, place=b, callee=a)
+        self.addCleanup(server.stop)
+        client = rpc.Client(self.programs, "go", server.port, self.folder, place=a, callee=b)
+        self.addCleanup(client.stop)
+        self.start_tracing()
+        # The probes come when the programs are seen to speak HTTP/2.
+        client.call([rpc.sized(rpc.Call(id=f"first-{n}", method="Forward"), 5000 + n) for n in range(8)])
+        self.assertTrue(wait_until(lambda: all(
+            counts["attached"] for counts in
+            self.agent_counts("kernspan_grpc_go_executables", "outcome")), 20))
+        calls = [rpc.sized(rpc.Call(id=f"node-{n}", method="Forward" if n % 2 else "Unary"), 200 + n)
+                 for n in range(400)]
+        client.call(calls)
+        expected = rpc_score.expectations(calls, client, server, following, rpc)
+        pids = {each.pid for each in expected}
+        spans = SpanWait(self.spans_file).until(
+            lambda spans: sum(span.pid in pids for span in spans) >= len(expected) + 4 * 8)
+        sizes = {rpc.message_bytes(call)[0] for call in calls}
+        result = rpc_score.score(expected, spans, lambda span: rpc_score.message_size(span) in sizes)
+        self.show("gRPC", "\n".join(result.table().splitlines()[:4]))
+        self.assert_complete(result)
+        for links in (result.joins, result.onward):
+            self.assertEqual(links["wrong"], 0)
+        # The clocks differ: who looks at times sees the server's span outside of the client's.
+        joined = result.joins["right"] + result.joins["not within its client span"]
+        self.assertGreaterEqual(joined, 0.995 * sum(result.joins.values()))
+        self.assertGreaterEqual(result.onward["right"], 0.995 * sum(result.onward.values()))
+        self.assert_daemons_balance()
 
 
 if __name__ == "__main__":
