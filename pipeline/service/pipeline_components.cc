@@ -3,6 +3,7 @@
 #include "pipeline/connectors/forward/forward_connector.h"
 #include "pipeline/exporters/debug/debug_exporter.h"
 #include "pipeline/exporters/file/file_exporter.h"
+#include "pipeline/exporters/load_balancing/load_balancing_exporter.h"
 #include "pipeline/exporters/otlp/otlp_exporter.h"
 #include "pipeline/exporters/otlp_http/otlp_http_exporter.h"
 #include "pipeline/exporters/prometheus/prometheus_exporter.h"
@@ -29,7 +30,8 @@ Registry pipeline_components() {
       .processors = {attributes_processor_factory(), batch_processor_factory(),
                      memory_limiter_processor_factory(), probabilistic_sampler_processor_factory(),
                      resource_processor_factory(), resource_detection_processor_factory()},
-      .exporters = {debug_exporter_factory(), file_exporter_factory(), otlp_exporter_factory(),
+      .exporters = {debug_exporter_factory(), file_exporter_factory(),
+                    load_balancing_exporter_factory(), otlp_exporter_factory(),
                     otlp_http_exporter_factory(), prometheus_exporter_factory()},
       .connectors = {forward_connector_factory()},
       .extensions = {bearer_token_auth_extension_factory(), file_storage_extension_factory(),
