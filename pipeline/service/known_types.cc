@@ -21,8 +21,6 @@ constexpr std::array kUnbuiltTypes = {
     UnbuiltType{"processors", "redaction", "do not send what must not be stored"},
     UnbuiltType{"processors", "metricstransform", kNeedsGateway},
     UnbuiltType{"processors", "cumulativetodelta", kNeedsGateway},
-    UnbuiltType{"exporters", "load_balancing",
-                "use otlp to one replica, or run one replica of the next tier"},
     UnbuiltType{"exporters", "prometheusremotewrite", "use otlp to a peer that has it"},
     UnbuiltType{"exporters", "zipkin", "use otlp: Zipkin takes it through a collector"},
     UnbuiltType{"exporters", "kafka", "use otlp to a peer that has it"},

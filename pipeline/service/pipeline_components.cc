@@ -3,6 +3,7 @@
 #include "pipeline/connectors/forward/forward_connector.h"
 #include "pipeline/exporters/debug/debug_exporter.h"
 #include "pipeline/exporters/file/file_exporter.h"
+#include "pipeline/exporters/load_balancing/load_balancing_exporter.h"
 #include "pipeline/exporters/otlp/otlp_exporter.h"
 #include "pipeline/exporters/otlp_http/otlp_http_exporter.h"
 #include "pipeline/exporters/prometheus/prometheus_exporter.h"
@@ -53,6 +54,7 @@ Registry pipeline_components() {
           {
               debug_exporter_factory(),
               file_exporter_factory(),
+              load_balancing_exporter_factory(),
               otlp_exporter_factory(),
               otlp_http_exporter_factory(),
               prometheus_exporter_factory(),
