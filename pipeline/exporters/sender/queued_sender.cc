@@ -182,10 +182,6 @@ Status QueuedSender::admit(otlp::Signal, std::size_t) {
   return plan_.is_full() ? retryable(path_ + ": sending queue is full") : Status();
 }
 
-Status QueuedSender::consume(otlp::Batch batch) {
-  const std::size_t items = batch.item_count();
-  const std::size_t bytes = batch.byte_count();
-  if (items == 0) return {};
 Status QueuedSender::take(otlp::Batch& batch) {
   if (batch.empty()) return {};
   std::unique_lock lock(mutex_);

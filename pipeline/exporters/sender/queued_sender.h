@@ -47,10 +47,9 @@ class QueuedSender final : public Exporter {
   // With storage only attempts in flight are waited for.
   void stop(std::chrono::steady_clock::time_point deadline) override;
   // Any thread. A full queue is a retryable error; with block_on_overflow it is one after a wait.
-  Status consume(otlp::Batch batch) override;
+  Status consume(otlp::Batch batch) override { return take(batch); }
   // Refuses while the queue is full, unless callers may wait for room.
   Status admit(otlp::Signal signal, std::size_t bytes) override;
-  Status consume(otlp::Batch batch) override { return take(batch); }
 
   // For exporters made of several senders that share their books (load_balancing). Not with
   // storage; the last two not when callers wait for results.
