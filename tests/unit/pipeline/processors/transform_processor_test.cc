@@ -16,6 +16,13 @@ class TransformProcessorTest : public ProcessorFixture {
  protected:
   TransformProcessorTest() : ProcessorFixture(transform_processor_factory()) {}
 
+  template <typename Message>
+  static auto& add(Message& message, const char* key) {
+    auto& attribute = *message.add_attributes();
+    attribute.set_key(key);
+    return *attribute.mutable_value();
+  }
+
   // Span 0 {user: "ann", n: 1} with an event {e: "one"}, span 1 {user: "bob"} named SELECT, of service
   // shop in the cluster east.
   static otlp::ReferenceRequest two_spans() {
@@ -29,13 +36,6 @@ class TransformProcessorTest : public ProcessorFixture {
     add(span_of(request, 1), "user").set_string_value("bob");
     span_of(request, 1).set_name("SELECT");
     return request;
-  }
-
-  template <typename Message>
-  static auto& add(Message& message, const char* key) {
-    auto& attribute = *message.add_attributes();
-    attribute.set_key(key);
-    return *attribute.mutable_value();
   }
 
   // Statements that end with an error on every span.
