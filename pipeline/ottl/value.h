@@ -142,7 +142,8 @@ class Value {
   // Told apart from all others: a constructor from anything would ask expected<Value> whether a
   // Value can be made of it, which it answers by asking Value.
   struct Made {};
-  Value(Made /*tag*/, Data data) : data_(std::move(data)) {}
+  template <typename T>
+  Value(Made /*tag*/, T data) : data_(std::in_place_type<T>, std::move(data)) {}
 
   Data data_;
 };
