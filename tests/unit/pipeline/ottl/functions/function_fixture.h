@@ -4,6 +4,8 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
+#include <deque>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -73,10 +75,12 @@ class FunctionFixture : public ::testing::Test {
   // Runs statements one after the other on the span; what is wrong, or "".
   std::string run(const std::vector<std::string>& texts) {
     for (const std::string& text : texts) {
-      const auto statement = Statement::compile(text, Context::kSpan);
+      auto statement = Statement::compile(text, Context::kSpan);
       if (!statement) return statement.error().message;
+      // The record may borrow from a statement.
+      statements_.push_back(*std::move(statement));
       Evaluation at{.record = record_, .clock = clock_};
-      if (const Result<bool> applied = statement->apply(at); !applied) {
+      if (const Result<bool> applied = statements_.back().apply(at); !applied) {
         return applied.error().message;
       }
     }
@@ -90,8 +94,7 @@ class FunctionFixture : public ::testing::Test {
         !error.empty()) {
       return "error: " + error;
     }
-    const Value* const result = record_.cache().as_map().find("r");
-    return result == nullptr ? "nil" : shown(*result);
+    return cached("r");
   }
 
   // What a statement makes of cache["m"], which begins as `before`.
@@ -99,8 +102,7 @@ class FunctionFixture : public ::testing::Test {
     record_.open_span(*index_, 0);
     const std::string error = run({fmt::format("set(cache[\"m\"], {})", before), statement});
     if (!error.empty()) return "error: " + error;
-    const Value* const result = record_.cache().as_map().find("m");
-    return result == nullptr ? "nil" : shown(*result);
+    return cached("m");
   }
 
   void expect(const std::vector<Example>& examples) {
@@ -116,6 +118,13 @@ class FunctionFixture : public ::testing::Test {
     }
   }
 
+  std::string cached(std::string_view key) {
+    const Value& cache = record_.cache();
+    const Value* const value = cache.is_nil() ? nullptr : cache.as_map().find(key);
+    return value == nullptr ? "nil" : shown(*value);
+  }
+
+  std::deque<Statement> statements_;
   std::optional<otlp::SpanIndex> index_;
   Record record_;
   FakeClock clock_;

@@ -125,40 +125,41 @@ TEST_F(ParseFunctions, ParseInt) {
 
 TEST_F(ParseFunctions, ExtractPatterns) {
   expect({
-    {R"(ExtractPatterns("a=b c=d", "^a=(?P<a>\\w+)\\s+c=(?P<c>\\w+)$"))",
-     R"({"a": "b", "c": "d"})"},
-    {R"(ExtractPatterns("no match", "a=(?P<a>\\w+)"))", "{}"},
-      {R"(ExtractPatterns("b", "(?P<a>a)?(?P<b>b)(c)?"))", R"({"a": "", "b": "b"})"},
-      {R"(ExtractPatterns("a", "(a)"))",
+      {R"(ExtractPatterns("a=b c=d", "^a=(?P<a>\\w+)\\s+c=(?P<c>\\w+)$"))",
+       R"({"a": "b", "c": "d"})"},
+      {R"x(ExtractPatterns("no match", "a=(?P<a>\\w+)"))x", "{}"},
+      {R"x(ExtractPatterns("b", "(?P<a>a)?(?P<b>b)(c)?"))x", R"({"a": "", "b": "b"})"},
+      {R"x(ExtractPatterns("a", "(a)"))x",
        "error: at least 1 named capture group must be supplied in the given regex"},
-      {R"(ExtractPatterns("a", "("))",
-       "error: the pattern supplied to ExtractPatterns is not a valid pattern: error parsing regexp"},
-      {R"(ExtractPatterns(1, "(?P<a>a)"))", "error: expected string"},
+      {R"x(ExtractPatterns("a", "("))x",
+       "error: the pattern supplied to ExtractPatterns is not a valid pattern: error parsing "
+       "regexp"},
+      {R"x(ExtractPatterns(1, "(?P<a>a)"))x", "error: expected string"},
   });
-    }
+}
 
-    TEST_F(ParseFunctions, Url) {
-      expect({
-          {R"(URL("http://www.example.com"))",
-           R"({"url.original": "http://www.example.com", "url.domain": "www.example.com", "url.scheme": "http", "url.path": ""})"},
-          {R"(URL("http://myusername:mypassword@www.example.com:80/foo.gif?key1=val1&key2=val2#fragment"))",
-           R"({"url.original": "http://myusername:mypassword@www.example.com:80/foo.gif?key1=val1&key2=val2#fragment", )"
-           R"("url.domain": "www.example.com", "url.scheme": "http", "url.path": "/foo.gif", "url.port": 80, )"
-           R"("url.fragment": "fragment", "url.user_info": "myusername:mypassword", "url.username": "myusername", )"
-           R"("url.password": "mypassword", "url.query": "key1=val1&key2=val2", "url.extension": "gif"})"},
-          {R"(URL("HTTPS://[2001:db8::1]:8443/a%20b")["url.domain"])", R"("2001:db8::1")"},
-          {R"(URL("https://[2001:db8::1]:8443/a%20b")["url.path"])", R"("/a b")"},
-          {R"(URL("/only/a/path?q=1")["url.path"])", R"("/only/a/path")"},
-          {R"(URL("mailto:someone@example.com")["url.scheme"])", R"("mailto")"},
-          {R"(URL("http://h:port/")["url.port"])", "error: invalid port \":port\" after host"},
-          {R"(URL("http://h/%zz"))", "error: invalid URL escape"},
-          {R"(URL("http://[::1/"))", "error: missing ']' in host"},
-          {R"(URL(":no-scheme"))", "error: missing protocol scheme"},
-          {R"(URL("1:2"))", "error: first path segment in URL cannot contain colon"},
-          {R"(URL(""))", "error: url cannot be empty"},
-          {R"(URL(7))", "error: expected string"},
-      });
-    }
+TEST_F(ParseFunctions, Url) {
+  expect({
+      {R"(URL("http://www.example.com"))",
+       R"({"url.original": "http://www.example.com", "url.domain": "www.example.com", "url.scheme": "http", "url.path": ""})"},
+      {R"(URL("http://myusername:mypassword@www.example.com:80/foo.gif?key1=val1&key2=val2#fragment"))",
+       R"({"url.original": "http://myusername:mypassword@www.example.com:80/foo.gif?key1=val1&key2=val2#fragment", )"
+       R"("url.domain": "www.example.com", "url.scheme": "http", "url.path": "/foo.gif", "url.port": 80, )"
+       R"("url.fragment": "fragment", "url.user_info": "myusername:mypassword", "url.username": "myusername", )"
+       R"("url.password": "mypassword", "url.query": "key1=val1&key2=val2", "url.extension": "gif"})"},
+      {R"(URL("HTTPS://[2001:db8::1]:8443/a%20b")["url.domain"])", R"("2001:db8::1")"},
+      {R"(URL("https://[2001:db8::1]:8443/a%20b")["url.path"])", R"("/a b")"},
+      {R"(URL("/only/a/path?q=1")["url.path"])", R"("/only/a/path")"},
+      {R"(URL("mailto:someone@example.com")["url.scheme"])", R"("mailto")"},
+      {R"(URL("http://h:port/")["url.port"])", "error: invalid port \":port\" after host"},
+      {R"(URL("http://h/%zz"))", "error: invalid URL escape"},
+      {R"(URL("http://[::1/"))", "error: missing ']' in host"},
+      {R"(URL(":no-scheme"))", "error: missing protocol scheme"},
+      {R"(URL("1:2"))", "error: first path segment in URL cannot contain colon"},
+      {R"(URL(""))", "error: url cannot be empty"},
+      {R"(URL(7))", "error: expected string"},
+  });
+}
 
 }  // namespace
 }  // namespace kernspan::ottl

@@ -14,21 +14,17 @@ class ReplaceEditors : public FunctionFixture {
 };
 
 TEST_F(ReplaceEditors, Pattern) {
-  EXPECT_EQ(pattern(command_, R"("passwd\\=[^\\s]*(\\s?)", "passwd=*** ")"),
+  EXPECT_EQ(pattern(command_, R"x("passwd\\=[^\\s]*(\\s?)", "passwd=*** ")x"),
             R"("application passwd=*** otherarg=notsensitive key1 key2")");
   EXPECT_EQ(pattern(command_, R"("passwd\\=[^\\s]*\\s?", "$1")"),
             R"("application otherarg=notsensitive key1 key2")");
-  EXPECT_EQ(pattern(command_, R"("nomatch\\=[^\\s]*(\\s?)", "shouldnotbeinoutput")"),
+  EXPECT_EQ(pattern(command_, R"x("nomatch\\=[^\\s]*(\\s?)", "shouldnotbeinoutput")x"),
             "\"" + command_ + "\"");
-  EXPECT_EQ(pattern(
-      command_, R"("key[^\\s]*(\\s?)",
-      "**** ") "),
-               R"("application passwd=sensitivedtata otherarg=notsensitive **** **** ")");
-  EXPECT_EQ(pattern(
-      command_, R"("(\\w+)=(\\w+)",
-      "$1:$2") "),
-               R"("application passwd:sensitivedtata otherarg:notsensitive key1 key2")");
-  EXPECT_EQ(pattern(command_, R"("passwd\\=[^\\s]*(\\s?)", "passwd=$$$$$$ ")"),
+  EXPECT_EQ(pattern(command_, R"x("key[^\\s]*(\\s?)", "**** ")x"),
+            R"("application passwd=sensitivedtata otherarg=notsensitive **** **** ")");
+  EXPECT_EQ(pattern(command_, R"x("(\\w+)=(\\w+)", "$1:$2")x"),
+            R"("application passwd:sensitivedtata otherarg:notsensitive key1 key2")");
+  EXPECT_EQ(pattern(command_, R"x("passwd\\=[^\\s]*(\\s?)", "passwd=$$$$$$ ")x"),
             R"("application passwd=$$$ otherarg=notsensitive key1 key2")");
   EXPECT_EQ(pattern("a.b", R"(attributes["text"], "x")"), R"("a.b")");
   EXPECT_EQ(pattern("see a text", R"(attributes["text"], name)"), R"("see GET /cart")");
@@ -37,16 +33,14 @@ TEST_F(ReplaceEditors, Pattern) {
 TEST_F(ReplaceEditors, PatternWithAFunction) {
   EXPECT_EQ(pattern(command_, R"("passwd\\=([^\\s]*)\\s?", "$1", ToUpperCase, "passwd=%s ")"),
             R"("application passwd=SENSITIVEDTATA otherarg=notsensitive key1 key2")");
-  EXPECT_EQ(pattern(command_, R"("passwd\\=([^\\s]*)", "passwd", ToUpperCase)"),
+  EXPECT_EQ(pattern(command_, R"x("passwd\\=([^\\s]*)", "passwd", ToUpperCase)x"),
             R"("application PASSWD otherarg=notsensitive key1 key2")");
   EXPECT_EQ(pattern("user_id=42 parent_user_id=423", R"("\\d+", "$0", MD5)"),
             R"("user_id=a1d0c6e83f027327d8461063f4ac58a6 )"
             R"(parent_user_id=faa9afea49ef2ff029a833cccc778fd0")");
   EXPECT_EQ(pattern("aaaa", R"("a", "$0", ToUpperCase)"), R"("AAAA")");
-  EXPECT_EQ(pattern(
-      "kube_pod_name", R"("^kube_([0-9A-Za-z]+_)", "$1.", SHA256,
-      "k8s.%s") "),
-                R"("k8s.6d84a506bd7fb1f256ed60c44bd7cd7fb1c12b2f531231e13db610d418021420name")");
+  EXPECT_EQ(pattern("kube_pod_name", R"x("^kube_([0-9A-Za-z]+_)", "$1.", SHA256, "k8s.%s")x"),
+            R"("k8s.6d84a506bd7fb1f256ed60c44bd7cd7fb1c12b2f531231e13db610d418021420name")");
 }
 
 TEST_F(ReplaceEditors, WhatIsWrong) {
@@ -73,9 +67,10 @@ TEST_F(ReplaceEditors, AllPatterns) {
   EXPECT_EQ(after(R"({"test": "a", "test2": 1, "x": 2})",
                   R"(replace_all_patterns(cache["m"], "key", "test", "foo"))"),
             R"({"foo": "a", "foo2": 1, "x": 2})");
-  EXPECT_EQ(after(R"({"kube_pod_name": 1, "other": 2})",
-                  R"(replace_all_patterns(cache["m"], "key", "^kube_([0-9A-Za-z]+_)", "k8s.$1."))"),
-            R"({"k8s.pod_.name": 1, "other": 2})");
+  EXPECT_EQ(
+      after(R"({"kube_pod_name": 1, "other": 2})",
+            R"x(replace_all_patterns(cache["m"], "key", "^kube_([0-9A-Za-z]+_)", "k8s.$1."))x"),
+      R"({"k8s.pod_.name": 1, "other": 2})");
   EXPECT_EQ(after(R"({"a1": 1, "a2": 2})", R"(replace_all_patterns(cache["m"], "key", "\\d", ""))"),
             R"({"a": 2})");
   EXPECT_EQ(
@@ -83,9 +78,11 @@ TEST_F(ReplaceEditors, AllPatterns) {
           R"({"path": "/account/1234"})",
           R"(replace_all_patterns(cache["m"], "value", "/account/\\d{4}", "/account/{accountId}"))"),
       R"({"path": "/account/{accountId}"})");
-  EXPECT_EQ(after(R"({"kube_a": 1})",
-                  R"(replace_all_patterns(cache["m"], "key", "^kube_(.*)", "$1", ToUpperCase, "k8s.%s"))"),
-            R"({"k8s.A": 1})");
+  EXPECT_EQ(
+      after(
+          R"({"kube_a": 1})",
+          R"x(replace_all_patterns(cache["m"], "key", "^kube_(.*)", "$1", ToUpperCase, "k8s.%s"))x"),
+      R"({"k8s.A": 1})");
   EXPECT_NE(after("{}", R"(replace_all_patterns(cache["m"], "both", "a", "b"))")
                 .find("invalid mode both, must be either 'key' or 'value'"),
             std::string::npos);

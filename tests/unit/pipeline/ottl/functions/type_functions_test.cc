@@ -1,3 +1,6 @@
+#include <fstream>
+#include <iterator>
+
 #include "tests/unit/pipeline/ottl/functions/function_fixture.h"
 
 namespace kernspan::ottl {
@@ -66,13 +69,19 @@ TEST_F(TypeFunctions, Conversions) {
       {R"(Int(false))", "0"},
       {R"(Int(nil))", "nil"},
       {R"(Double("50.5"))", "50.5"},
-      {R"(Double("test"))", "nil"},
+      {R"(Double("test"))", "error: "},
+      {R"(Double(""))", "error: "},
       {R"(Double(2))", "2.0"},
       {R"(Double(true))", "1.0"},
       {R"(Double(nil))", "nil"},
       {R"(Bool("true"))", "true"},
       {R"(Bool("0"))", "false"},
-      {R"(Bool("maybe"))", "nil"},
+      {R"(Bool("TRUE"))", "true"},
+      {R"(Bool("f"))", "false"},
+      {R"(Bool("TrUe"))", "error: "},
+      {R"(Bool("6"))", "error: "},
+      {R"(Bool([]))", "error: "},
+      {R"(Bool(nil))", "nil"},
       {R"(Bool(2.5))", "true"},
       {R"(Bool(0))", "false"},
       {R"(String("test"))", R"("test")"},
@@ -135,13 +144,20 @@ TEST_F(TypeFunctions, IsValidLuhn) {
   });
 }
 
-// What is listed in docs/ottl.md is what there is.
-TEST(StandardFunctions, AreAtLeastSixtyAndNamedByTheirKind) {
+TEST(StandardFunctions, AreAllDocumented) {
+  std::ifstream file(KERNSPAN_SOURCE_DIR "/docs/ottl.md");
+  const std::string page((std::istreambuf_iterator<char>(file)), {});
   const std::vector<std::string> names = standard_functions().names();
   EXPECT_GE(names.size(), 100U);
   for (const std::string& name : names) {
-    const Function* const function = standard_functions().find(name);
-    EXPECT_EQ(function->is_converter(), name[0] >= 'A' && name[0] <= 'Z') << name;
+    const Function& function = *standard_functions().find(name);
+    std::string signature = "`" + name + "(";
+    for (const Parameter& parameter : function.parameters) {
+      if (!signature.ends_with('(')) signature += ", ";
+      signature += parameter.name;
+      if (parameter.is_optional) signature += '?';
+    }
+    EXPECT_NE(page.find(signature + ")`"), std::string::npos) << signature << ")";
   }
 }
 
