@@ -109,7 +109,7 @@ TEST(RatesTest, ACompositeGrantsNoMoreThanItsRatesInAnySecond) {
 TEST(RatesTest, ShardsShareARate) {
   constexpr std::size_t kShards = 4;
   const std::string yaml =
-      "[{name: r, type: rate_limiting, rate_limiting: {spans_per_second: 400, burst_capacity: "
+      "[{name: r, type: rate_limiting, rate_limiting: {spans_per_second: 40, burst_capacity: "
       "60}}]";
   std::vector<std::unique_ptr<PoliciesUnderTest>> shards;
   for (std::size_t i = 0; i < kShards; ++i) {

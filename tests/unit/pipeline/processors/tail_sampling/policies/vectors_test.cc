@@ -36,7 +36,8 @@ class VectorRun {
     if (vector_.contains("errors")) {
       EXPECT_EQ(under_test_.errors(), vector_["errors"]);
     }
-    for (const auto& [policy, decision] : vector_.value("counted", json::object()).items()) {
+    const json counted_decisions = vector_.value("counted", json::object());
+    for (const auto& [policy, decision] : counted_decisions.items()) {
       const double expected = decision == "not asked" ? 0 : 1;
       double counted = 0;
       for (const char* each : {"sampled", "not_sampled", "dropped"}) {
