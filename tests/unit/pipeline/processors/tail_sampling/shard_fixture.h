@@ -122,6 +122,14 @@ class ShardFixture : public ::testing::Test {
       }
     }
     EXPECT_EQ(spans.size(), batch.item_count());
+    // The pieces alone lead to the same spans: none is cut.
+    const otlp::SpanIndex pieces(batch);
+    const otlp::SpanIndex whole(otlp::Batch::from_encoder(std::string(batch.joined().view()),
+                                                          batch.item_count()));
+    EXPECT_EQ(pieces.size(), whole.size());
+    for (std::size_t i = 0; i < std::min(pieces.size(), whole.size()); ++i) {
+      EXPECT_EQ(pieces.bytes(i), whole.bytes(i));
+    }
     stage_.books.release(batch.item_count());
     stage_.books.pass_on(batch.item_count());
     return spans;
