@@ -145,6 +145,16 @@ TEST_F(KeptSpansTest, SpansOfAnySizeComeOutWellFormed) {
   EXPECT_THAT(kept(), ::testing::UnorderedElementsAreArray(expected));
 }
 
+TEST_F(KeptSpansTest, BatchesAreBounded) {
+  make({.decision_wait = 1s});
+  verdict(1, Outcome::kSampled);
+  const std::vector<TestSpan> spans(3000, {1, 1});
+  for (int i = 0; i < 7; ++i) send(spans);
+  wait(1s);
+  EXPECT_EQ(kept().size(), 21'000U);
+  EXPECT_EQ(largest_kept_, KeptSpans::kMostTogether);
+}
+
 TEST_F(KeptSpansTest, ResourcesAndScopesComeAlong) {
   make({.decision_wait = 1s});
   verdict(1, Outcome::kSampled);
