@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "pipeline/base/log.h"
+#include "pipeline/otlp/split.h"
 
 namespace kernspan {
 namespace {
@@ -21,6 +22,27 @@ std::optional<TraceId> by_trace_id(const otlp::SpanIndex& index, std::size_t spa
 
 MetricLabels labels_of(const ComponentContext& context) {
   return {{"processor", context.id}, {"pipeline", context.pipeline}};
+}
+
+// A receiver may take larger requests than a hand-off's usual size.
+void cut_large_parcels(std::vector<ReplicaRing::Port::Parcel>& parcels) {
+  constexpr std::size_t kMaxParcelBytes = 4 << 20;
+  for (std::size_t i = 0; i < parcels.size(); ++i) {
+    HandOff& large = parcels[i].hand_off;
+    if (large.spans.byte_count() <= kMaxParcelBytes) continue;
+    std::vector<otlp::Batch> pieces =
+        otlp::split_by_bytes(std::move(large.spans), kMaxParcelBytes).batches;
+    large.spans = std::move(pieces.front());
+    const HandOff like{.hops = large.hops, .age = large.age, .ages = large.ages};
+    const ReplicaRing::Member to = parcels[i].to;
+    for (std::size_t piece = 1; piece < pieces.size(); ++piece) {
+      parcels.push_back({.to = to,
+                         .hand_off = {.hops = like.hops,
+                                      .age = like.age,
+                                      .spans = std::move(pieces[piece]),
+                                      .ages = like.ages}});
+    }
+  }
 }
 
 HandOff clone(const HandOff& hand_off, std::uint32_t hops) {
@@ -138,6 +160,7 @@ Status TraceDoor::split_and_send(const HandOff& hand_off, std::uint32_t hops, Ha
     SplitHandOff split = split_by_owner(clone(hand_off, hops), *view, route_by_);
     *own = std::move(split.own);
     if (split.parcels.empty()) return {};
+    cut_large_parcels(split.parcels);
     sent = send(*view, split.parcels);
     if (sent || ring_->view()->generation() == view->generation()) return sent;
   }
