@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <utility>
 #include <vector>
 
@@ -108,24 +109,36 @@ void TraceDoor::start() {
 }
 
 void TraceDoor::stop(std::chrono::steady_clock::time_point deadline) {
+  constexpr std::chrono::milliseconds kLookStep{10};
   std::unique_ptr<ReplicaRing::Port> port;
-  {
-    std::unique_lock lock(mutex_);
-    if (port_ == nullptr) return;
-    changed_.wait_until(lock, deadline, [this] { return outstanding_parcels_ == 0; });
-    if (outstanding_parcels_ != 0) {
-      log_warn("{}: {} spans could not be handed to their owners before the deadline", name_,
-               outstanding_spans_);
-    }
-    port = std::move(port_);
-    changed_.wait(lock, [this] { return senders_ == 0; });
+  std::unique_lock lock(mutex_);
+  if (port_ == nullptr) return;
+  while (std::chrono::steady_clock::now() < deadline) {
+    lock.unlock();
+    const bool is_done = is_quiet();
+    lock.lock();
+    if (is_done) break;
+    changed_.wait_until(lock, std::min(deadline, std::chrono::steady_clock::now() + kLookStep));
   }
+  if (outstanding_parcels_ != 0) {
+    log_warn("{}: {} spans could not be handed to their owners before the deadline", name_,
+             outstanding_spans_);
+  }
+  port = std::move(port_);
+  changed_.wait(lock, [this] { return senders_ == 0; });
+  lock.unlock();
   port.reset();  // what comes back stays, as there is no port any more
 }
 
 std::shared_ptr<const TraceOwnership> TraceDoor::ownership() const {
   const std::scoped_lock lock(mutex_);
   return ownership_;
+}
+
+bool TraceDoor::is_quiet() const {
+  if (has_strays_ || holder_.looked_at() < generation()) return false;
+  const std::scoped_lock lock(mutex_);
+  return outstanding_parcels_ == 0;
 }
 
 Status TraceDoor::consume(otlp::Batch batch) {

@@ -54,8 +54,10 @@ class TraceHolder {
   virtual void keep(otlp::Batch spans, const Arrival& arrival) = 0;
   // Others have decided on these: so are held spans of them treated, and late ones.
   virtual void keep_decided(std::span<const DecidedTrace> decided) = 0;
-  // generation() has changed. Must not wait.
+  // generation() has changed: go, soon, through what is held. Must not wait.
   virtual void look_at_ring() = 0;
+  // The generation() since which nothing is held that was not this replica's.
+  virtual std::uint64_t looked_at() const = 0;
 };
 
 // Reads `replicas: ID` and finds the extension; null without the key. Problems go to the reader.
@@ -71,9 +73,10 @@ class TraceDoor final : private ReplicaRing::Channel {
 
   // From here on peers' hand-offs come in.
   void start();
-  // Waits, until the deadline, for what was handed over to be taken. What is not taken then comes
-  // back through keep(); nothing comes in behind it. Before that the component has handed over what
-  // is not its own, and after it decides on the rest. Idempotent.
+  // Waits, until the deadline, for the component to have handed over what is not its own (all of
+  // it, when this replica has left the ring), and for that to be taken. What is not taken then
+  // comes back through keep(), and nothing comes in behind it: the component decides on what it has
+  // got. Idempotent.
   void stop(std::chrono::steady_clock::time_point deadline);
 
   // Lets a batch in: from then on it is held here or by its owners. All of it or nothing: a full
@@ -92,6 +95,9 @@ class TraceDoor final : private ReplicaRing::Channel {
   // retryable and leaves the hand-off as it was: the component still holds it.
   static constexpr std::size_t kPortionBytes = 1 << 20;
   Status hand_over(HandOff& hand_off);
+
+  // Nothing that belongs to others is here or on its way.
+  bool is_quiet() const;
 
  private:
   Status take(HandOff hand_off) override;
