@@ -144,8 +144,8 @@ bool TraceDoor::is_quiet() const {
 Status TraceDoor::consume(otlp::Batch batch) {
   const std::size_t spans = batch.item_count();
   if (spans == 0) return {};
-  Status room = holder_.room(batch.byte_count());
-  HandOff own;
+  Status room = holder_.room(batch);
+  Own own;
   if (room) {
     HandOff all{.spans = std::move(batch)};
     books_.hold(spans);
@@ -162,16 +162,16 @@ Status TraceDoor::consume(otlp::Batch batch) {
 }
 
 // Sends peers what is theirs and leaves the rest in `own`. Where it fails nothing has happened.
-Status TraceDoor::split_and_send(const HandOff& hand_off, std::uint32_t hops, HandOff* own) {
+Status TraceDoor::split_and_send(const HandOff& hand_off, std::uint32_t hops, Own* own) {
   Status sent = {};
   for (int i = 0; i < kMaxSplits; ++i) {
     const auto view = ring_ == nullptr ? nullptr : ring_->view();
     if (view == nullptr || view->size() <= 1) {
-      *own = clone(hand_off, hops);
+      *own = {.hand_off = clone(hand_off, hops), .view = view};
       return {};
     }
     SplitHandOff split = split_by_owner(clone(hand_off, hops), *view, route_by_);
-    *own = std::move(split.own);
+    *own = {.hand_off = std::move(split.own), .view = view};
     if (split.parcels.empty()) return {};
     cut_large_parcels(split.parcels);
     sent = send(*view, split.parcels);
@@ -209,32 +209,46 @@ void TraceDoor::is_back(std::size_t parcels, std::size_t spans) {
   changed_.notify_all();
 }
 
-void TraceDoor::keep(HandOff own) {
-  if (!own.decided.empty()) holder_.keep_decided(own.decided);
-  if (!own.spans.empty()) {
-    holder_.keep(std::move(own.spans), {.age = own.age, .ages = own.ages});
+void TraceDoor::let_in(HandOff hand_off) {
+  if (!hand_off.decided.empty()) holder_.keep_decided(hand_off.decided);
+  if (!hand_off.spans.empty()) {
+    holder_.keep(std::move(hand_off.spans), {.age = hand_off.age, .ages = hand_off.ages});
+  }
+}
+
+// The ring may have changed, and the component have gone through what it holds, in between: then
+// this may belong to another by now.
+void TraceDoor::keep(Own own) {
+  const bool is_empty = own.hand_off.empty();
+  let_in(std::move(own.hand_off));
+  if (!is_empty && ring_ != nullptr && ring_->view() != own.view) {
+    has_strays_.store(true, std::memory_order_release);
   }
 }
 
 // Another replica owns it; it is offered again with the component's next look at the ring.
 void TraceDoor::keep_stray(HandOff hand_off) {
   stray_spans_.add(hand_off.spans.item_count());
-  keep(std::move(hand_off));
+  let_in(std::move(hand_off));
   has_strays_.store(true, std::memory_order_release);
 }
 
 Status TraceDoor::take(HandOff hand_off) {
   const std::size_t spans = hand_off.spans.item_count();
-  if (Status room = holder_.room(hand_off.spans.byte_count()); !room) return room;
+  if (Status room = holder_.room(hand_off.spans); !room) return room;
   const std::uint32_t hops = hand_off.hops + 1;
   books_.hold(spans);
   if (hops >= ring_->max_hops()) {
     const SplitHandOff split = split_by_owner(clone(hand_off, hops), *ring_->view(), route_by_);
     books_.take_from_peer(spans);
-    split.parcels.empty() ? keep(std::move(hand_off)) : keep_stray(std::move(hand_off));
+    if (split.parcels.empty()) {
+      let_in(std::move(hand_off));
+    } else {
+      keep_stray(std::move(hand_off));
+    }
     return {};
   }
-  HandOff own;
+  Own own;
   if (Status sent = split_and_send(hand_off, hops, &own); !sent) {
     books_.release(spans);
     return sent;
@@ -252,7 +266,7 @@ void TraceDoor::delivered(std::size_t spans) {
 
 void TraceDoor::undelivered(HandOff hand_off) {
   const std::size_t spans = hand_off.spans.item_count();
-  HandOff own;
+  Own own;
   const std::uint32_t hops = hand_off.hops + 1;
   if (hops < ring_->max_hops() && split_and_send(hand_off, hops, &own)) {
     keep(std::move(own));
@@ -263,7 +277,7 @@ void TraceDoor::undelivered(HandOff hand_off) {
 }
 
 Status TraceDoor::hand_over(HandOff& hand_off) {
-  HandOff own;
+  Own own;
   if (Status sent = split_and_send(hand_off, 0, &own); !sent) return sent;
   keep(std::move(own));
   hand_off = {};
@@ -283,6 +297,7 @@ void TraceDoor::ring_changed() {
 }
 
 void TraceDoor::tick() {
+  if (holder_.looked_at() < generation()) holder_.look_at_ring();  // it could not finish
   if (!has_strays_.load(std::memory_order_acquire)) return;
   const std::uint64_t now = clock_.monotonic_ns();
   {

@@ -47,8 +47,8 @@ class TraceHolder {
 
   virtual ~TraceHolder() = default;
 
-  // Whether so many bytes would be taken at the moment. A refusal is retryable.
-  virtual Status room(std::size_t bytes) = 0;
+  // Whether the batch, or a part of it, would be taken at the moment.
+  virtual Status room(const otlp::Batch& batch) = 0;
   // Takes the batch, in any case, between the component's start() and the end of the door's stop().
   // It is in the books as held.
   virtual void keep(otlp::Batch spans, const Arrival& arrival) = 0;
@@ -87,8 +87,9 @@ class TraceDoor final : private ReplicaRing::Channel {
   std::uint64_t generation() const { return generation_.load(std::memory_order_acquire); }
   // Never null.
   std::shared_ptr<const TraceOwnership> ownership() const;
-  // Counts a decision that ownership()->may_decide() has answered with kAlone.
-  void decided_alone() { alone_decisions_.add(); }
+  // Counts decisions that TraceOwnership::may_decide() has answered with kAlone.
+  Counter& alone_decisions() { return alone_decisions_; }
+  bool has_replicas() const { return ring_ != nullptr; }
 
   // The component gives up what this replica does not own, in portions of about kPortionBytes. What
   // has become this replica's own again comes back through keep(), from within. An error is
@@ -106,10 +107,17 @@ class TraceDoor final : private ReplicaRing::Channel {
   void ring_changed() override;
   void tick() override;
 
-  Status split_and_send(const HandOff& hand_off, std::uint32_t hops, HandOff* own);
+  // What is this replica's own of a hand-off, by that view.
+  struct Own {
+    HandOff hand_off;
+    std::shared_ptr<const ReplicaRing::View> view;
+  };
+
+  Status split_and_send(const HandOff& hand_off, std::uint32_t hops, Own* own);
   Status send(const ReplicaRing::View& view, std::vector<ReplicaRing::Port::Parcel>& parcels);
   void is_back(std::size_t parcels, std::size_t spans);
-  void keep(HandOff own);
+  void keep(Own own);
+  void let_in(HandOff hand_off);
   void keep_stray(HandOff hand_off);
 
   ReplicaRing* const ring_;

@@ -5,10 +5,12 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <bit>
 #include <cstdint>
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <random>
 #include <set>
 #include <string>
@@ -17,7 +19,9 @@
 
 #include "gateway/replicas/replica_set.h"
 #include "pipeline/component/trace_door.h"
-#include "pipeline/otlp/split.h"
+#include "pipeline/processors/tail_sampling/policies/policies.h"
+#include "pipeline/processors/tail_sampling/policies/policy_settings.h"
+#include "pipeline/processors/tail_sampling/shard.h"
 #include "tests/unit/pipeline/component_stage.h"
 #include "tests/unit/pipeline/fake_clock.h"
 
@@ -134,142 +138,120 @@ struct SpanName {
   auto operator<=>(const SpanName&) const = default;
 };
 
-// Whether to keep a trace, by all of its spans.
-using KeepTrace = std::function<bool(const std::vector<otlp::Batch>& spans)>;
-
-// The smallest component behind a door: holds traces for a while, decides, remembers.
-class SimulatedHolder final : public TraceHolder {
+// The state machine of tail sampling behind a door, with the policies that a user would write: what
+// its processor does with a thread for each shard is done here in a round.
+class SimulatedSampler final : public TraceHolder {
  public:
-  SimulatedHolder(StageBooks& books, const Clock& clock, std::chrono::nanoseconds decision_wait,
-                  KeepTrace keep_trace)
-      : books_(books),
-        clock_(clock),
-        wait_ns_(static_cast<std::uint64_t>(decision_wait.count())),
-        keep_trace_(std::move(keep_trace)) {}
+  SimulatedSampler(ComponentStage& stage, const Clock& clock,
+                   const sampling::TailSamplingSettings& settings, const std::string& policies)
+      : stage_(stage), clock_(clock), counters_(stage.context()) {
+    const ConfigNode node = ComponentStage::yaml(policies);
+    ConfigReader reader(node, stage.warnings);
+    policy_settings_ = sampling::read_policies(reader);
+    EXPECT_TRUE(reader.finish());
+    policy_counters_ = std::make_unique<sampling::PolicyCounters>(policy_settings_, "tail_sampling",
+                                                                  stage.metrics);
+    for (std::size_t i = 0; i < settings.num_shards; ++i) {
+      policies_.push_back(std::make_unique<sampling::Policies>(
+          policy_settings_, sampling::PoliciesOptions{.shards = settings.num_shards},
+          *policy_counters_));
+      auto decide = [this, i](const sampling::TraceView& trace, std::uint64_t now_ns) {
+        ++decisions[trace.trace_id];
+        return std::optional(policies_[i]->decide(trace, now_ns));
+      };
+      shards_.push_back(std::make_unique<sampling::Shard>(
+          settings, settings.num_shards, std::move(decide), memory_, counters_, clock));
+    }
+  }
 
-  Status room(std::size_t) override { return {}; }
+  Status room(const otlp::Batch&) override { return {}; }
 
   void keep(otlp::Batch spans, const Arrival& arrival) override {
     std::map<TraceId, std::chrono::nanoseconds> ages;
     for (const TraceAge& age : arrival.ages) ages[age.trace_id] = age.age;
-    for (otlp::TracePart& part : otlp::split_by_trace(spans)) {
-      if (const auto decided = decided_.find(part.trace_id); decided != decided_.end()) {
-        end(part.batch, decided->second);
-        continue;
-      }
-      const auto known = ages.find(part.trace_id);
+    sampling::HeldRequest* const request =
+        sampling::HeldRequest::make(spans, next_sequence_++, memory_);
+    std::map<std::pair<std::size_t, std::uint64_t>, std::vector<std::uint32_t>> parts;
+    for (std::uint32_t i = 0; i < request->index().size(); ++i) {
+      const TraceId& id = request->index().spans()[i].trace_id;
+      const auto known = ages.find(id);
       const auto age = known == ages.end() ? arrival.age : known->second;
       const std::uint64_t seen = clock_.monotonic_ns() - static_cast<std::uint64_t>(age.count());
-      Held& held = held_.try_emplace(part.trace_id, Held{.first_seen_ns = seen}).first->second;
-      held.first_seen_ns = std::min(held.first_seen_ns, seen);
-      held.spans.push_back(std::move(part.batch));
+      parts[{shard_of(id), seen}].push_back(i);
+    }
+    for (auto& [key, part] : parts) {
+      const sampling::Arrival taken{
+          .request = request, .spans = std::move(part), .first_seen_ns = key.second};
+      ASSERT_EQ(shards_[key.first]->take(taken, 0), taken.spans.size());
     }
   }
 
   void keep_decided(std::span<const DecidedTrace> decided) override {
     for (const DecidedTrace& trace : decided) {
-      decided_.emplace(trace.trace_id, trace.verdict == 1);
-      if (auto held = held_.extract(trace.trace_id)) {
-        for (otlp::Batch& batch : held.mapped().spans) end(batch, decided_[trace.trace_id]);
-      }
+      shards_[shard_of(trace.trace_id)]->remember(
+          trace.trace_id, {.status = static_cast<sampling::TraceStatus>(trace.verdict),
+                           .probability = std::bit_cast<double>(trace.detail)});
     }
   }
 
   void look_at_ring() override {}
-  std::uint64_t looked_at() const override { return seen_generation_; }
+  std::uint64_t looked_at() const override { return looked_at_; }
 
-  // What a component's thread does in a round.
   void round(TraceDoor& door) {
-    const std::uint64_t generation = door.generation();
-    if (generation != seen_generation_ && sweep(door)) seen_generation_ = generation;
-    decide(door, false);
+    for (const auto& shard : shards_) shard->advance();
+    if (const std::uint64_t generation = door.generation(); generation != looked_at_) {
+      bool all_given = true;
+      for (const auto& shard : shards_) {
+        shard->follow_ring(door.ownership(), door.alone_decisions());
+        const auto give = [&](HandOff& hand_off) { return door.hand_over(hand_off); };
+        all_given = shard->give_up_foreign(give) && all_given;
+      }
+      if (all_given) looked_at_ = generation;
+    }
+    collect();
   }
 
-  void decide(TraceDoor& door, bool at_once) {
-    const std::uint64_t now = clock_.monotonic_ns();
-    std::vector<TraceId> due;
-    for (const auto& [id, held] : held_) {
-      const std::uint64_t due_ns = held.first_seen_ns + wait_ns_;
-      if (!at_once && now < due_ns) continue;
-      const auto may = door.ownership()->may_decide(id, due_ns, now);
-      if (!at_once && may == TraceOwnership::MayDecide::kNotYet) continue;
-      if (may == TraceOwnership::MayDecide::kAlone) door.decided_alone();
-      due.push_back(id);
-    }
-    for (const TraceId& id : due) {
-      const Held held = std::move(held_.extract(id).mapped());
-      const bool keep_it = keep_trace_(held.spans);
-      ++decisions[id];
-      decided_[id] = keep_it;
-      for (const otlp::Batch& batch : held.spans) end(batch, keep_it);
-    }
+  void finish() {
+    for (const auto& shard : shards_) shard->finish();
+    collect();
   }
-
-  std::size_t held() const { return held_.size(); }
 
   std::multiset<SpanName> kept;
-  std::multiset<SpanName> dropped;
   std::map<TraceId, int> decisions;
 
  private:
-  struct Held {
-    std::uint64_t first_seen_ns = 0;
-    std::vector<otlp::Batch> spans = {};
-  };
+  std::size_t shard_of(const TraceId& id) const { return id.bytes[3] % shards_.size(); }
 
-  // True when nothing foreign is left.
-  bool sweep(TraceDoor& door) {
-    const auto ownership = door.ownership();
-    const std::uint64_t now = clock_.monotonic_ns();
-    std::vector<TraceId> foreign;
-    for (const auto& [id, held] : held_) {
-      if (!ownership->is_mine(id)) foreign.push_back(id);
+  void collect() {
+    for (const auto& shard : shards_) {
+      if (!shard->has_kept()) continue;
+      const otlp::Batch batch = shard->take_kept();
+      const otlp::SpanIndex index(batch);
+      for (const otlp::IndexedSpan& span : index.spans()) {
+        kept.insert({span.trace_id, span.span_id});
+      }
+      stage_.books.release(index.size());
+      stage_.books.pass_on(index.size());
     }
-    for (const TraceId& id : foreign) {
-      const Held& held = held_.at(id);
-      HandOff hand_off;
-      for (const otlp::Batch& batch : held.spans) hand_off.spans.append(batch.clone());
-      hand_off.ages.push_back(
-          {.trace_id = id,
-           .age = std::chrono::nanoseconds(static_cast<std::int64_t>(now - held.first_seen_ns))});
-      if (!door.hand_over(hand_off)) return false;
-      held_.erase(id);
-    }
-    HandOff decided;
-    for (const auto& [id, is_kept] : decided_) {
-      if (ownership->is_mine(id)) continue;
-      decided.decided.push_back({.trace_id = id, .verdict = static_cast<std::uint8_t>(is_kept)});
-    }
-    if (decided.empty()) return true;
-    const std::vector<DecidedTrace> gone = decided.decided;
-    if (!door.hand_over(decided)) return false;
-    for (const DecidedTrace& trace : gone) decided_.erase(trace.trace_id);
-    return true;
   }
 
-  void end(const otlp::Batch& batch, bool keep_it) {
-    const otlp::SpanIndex index(batch);
-    for (const otlp::IndexedSpan& span : index.spans()) {
-      (keep_it ? kept : dropped).insert({span.trace_id, span.span_id});
-    }
-    books_.release(index.size());
-    keep_it ? books_.pass_on(index.size()) : books_.dropped("not_sampled").add(index.size());
-  }
-
-  StageBooks& books_;
+  ComponentStage& stage_;
   const Clock& clock_;
-  const std::uint64_t wait_ns_;
-  const KeepTrace keep_trace_;
-  std::uint64_t seen_generation_ = 0;
-  std::map<TraceId, Held> held_;
-  std::map<TraceId, bool> decided_;
+  sampling::HeldMemory memory_{64 << 20};
+  sampling::SamplingCounters counters_;
+  std::vector<sampling::PolicySettings> policy_settings_;
+  std::unique_ptr<sampling::PolicyCounters> policy_counters_;
+  std::vector<std::unique_ptr<sampling::Policies>> policies_;
+  std::vector<std::unique_ptr<sampling::Shard>> shards_;
+  std::uint64_t next_sequence_ = 0;
+  std::uint64_t looked_at_ = 0;
 };
 
 struct SimulationSettings {
-  std::chrono::nanoseconds decision_wait = std::chrono::seconds{10};
+  sampling::TailSamplingSettings sampling = {};
+  std::string policies = "policies: [{name: all, type: always_sample}]";
   std::chrono::nanoseconds settle_window = std::chrono::seconds{5};
   std::size_t queue_bytes = 1 << 20;
-  KeepTrace keep_trace;
 };
 
 // One process.
@@ -283,8 +265,8 @@ class SimulatedReplica {
         stage_("tail_sampling", &clock),
         transport_(network, address),
         set_(settings_of(address, instance, settings), transport_, clock, stage_.metrics),
-        holder_(stage_.books, clock, settings.decision_wait, settings.keep_trace),
-        door_(stage_.context(), &set_, holder_) {
+        sampler_(stage_, clock, settings.sampling, settings.policies),
+        door_(stage_.context(), &set_, sampler_) {
     network_.attach(address, set_);
     set_.set_listed(listed);
     door_.start();
@@ -295,7 +277,7 @@ class SimulatedReplica {
   Status consume(otlp::Batch batch) { return door_.consume(std::move(batch)); }
   void round() {
     set_.tick();
-    holder_.round(door_);
+    sampler_.round(door_);
   }
 
   void announce_leave() { set_.announce_leave(); }
@@ -309,7 +291,7 @@ class SimulatedReplica {
   void stop() {
     if (std::exchange(is_stopped_, true)) return;
     door_.stop(std::chrono::steady_clock::now());
-    holder_.decide(door_, true);
+    sampler_.finish();
     set_.stop();
     network_.detach(address_);
   }
@@ -317,7 +299,7 @@ class SimulatedReplica {
   const std::string& address() const { return address_; }
   ReplicaSet& set() { return set_; }
   TraceDoor& door() { return door_; }
-  SimulatedHolder& holder() { return holder_; }
+  SimulatedSampler& sampler() { return sampler_; }
   StageBalance balance() const { return stage_.books.balance(); }
   double metric(const std::string& name, MetricLabels labels = {}) const {
     return stage_.metric(name, std::move(labels));
@@ -337,7 +319,7 @@ class SimulatedReplica {
   ComponentStage stage_;
   SimulatedTransport transport_;
   ReplicaSet set_;
-  SimulatedHolder holder_;
+  SimulatedSampler sampler_;
   TraceDoor door_;
   bool is_leaving_ = false;
   bool is_stopped_ = false;
