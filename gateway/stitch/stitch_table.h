@@ -115,7 +115,7 @@ class StitchTable {
   Entries announced_;
   Entries remembered_;  // linked and released
   std::unordered_map<TraceId, Entries::iterator, KeyedIdHash> by_id_;
-  std::size_t bytes_ = 0;          // of all sources of which spans wait
+  std::size_t bytes_ = 0;            // of all sources of which spans wait
   std::uint64_t look_again_ns_ = 0;  // something is due that may not be released yet
 };
 
