@@ -1,7 +1,7 @@
 #include "gateway/components.h"
 
-#include "gateway/stitch/stitch_processor.h"
 #include "gateway/replicas/replicas_extension.h"
+#include "gateway/stitch/stitch_processor.h"
 #include "pipeline/service/pipeline_components.h"
 
 namespace kernspan {
