@@ -38,8 +38,8 @@ struct SpanMarks {
   std::string_view peer_trace_id = {};  // as text; empty without one
 };
 
-// Whether a request may hold a span with a mark: one search over its bytes (80 ns a span of 700
-// bytes, where indexing it costs 300).
+// Whether a request may hold a span with a mark: one search over its bytes, which costs a fraction
+// of indexing it.
 bool may_have_marks(const otlp::Batch& batch);
 
 // The marks of an encoded span.

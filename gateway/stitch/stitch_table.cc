@@ -204,9 +204,10 @@ void StitchTable::link(Entry& entry, const Announcement& announcement, std::uint
   bytes_ -= kEntryBytes;
   move(entry, waiting_, remembered_, State::kLinked);
   // The server's span first: it says how far the clocks are apart, which holds for all parts.
-  std::ranges::stable_partition(parts, [&](const Part& part) {
+  const auto server = std::ranges::find_if(parts, [&](const Part& part) {
     return part.origin == announcement.peer && exchange_of(part);
   });
+  if (server != parts.end()) std::iter_swap(parts.begin(), server);
   for (Part& part : parts) place(std::move(part), announcement.peer, now_ns, now_ns, ready);
 }
 

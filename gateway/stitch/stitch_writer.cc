@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <string>
 #include <tuple>
+#include <unordered_map>
 #include <utility>
 
 #include "gateway/stitch/clock_skew.h"
@@ -163,29 +164,34 @@ class PartWriter {
 otlp::Batch write_ready(std::vector<Ready> ready, const StitchSettings& settings,
                         StitchCounters& counters) {
   struct Item {
-    const Source* source;
+    std::size_t source;  // in the order in which they come
     std::uint32_t span;
     PartWriter* writer;
   };
+  std::unordered_map<const Source*, std::size_t> numbers;
+  std::vector<const Source*> sources;
   std::vector<PartWriter> writers;
   writers.reserve(ready.size());
   std::vector<Item> items;
   for (const Ready& each : ready) {
     PartWriter& writer = writers.emplace_back(each, settings, counters);
-    const Part& part = each.part;
-    for (const std::uint32_t span : part.source->spans(part.run)) {
-      items.push_back({part.source.get(), span, &writer});
+    const Source* source = each.part.source.get();
+    const auto [number, is_new] = numbers.try_emplace(source, sources.size());
+    if (is_new) sources.push_back(source);
+    for (const std::uint32_t span : source->spans(each.part.run)) {
+      items.push_back({number->second, span, &writer});
     }
   }
-  std::ranges::stable_sort(items, [](const Item& a, const Item& b) {
+  std::ranges::sort(items, [](const Item& a, const Item& b) {
     return std::tie(a.source, a.span) < std::tie(b.source, b.span);
   });
   otlp::Batch batch;
   std::string content;
   for (auto item = items.begin(); item != items.end();) {
-    const Source& source = *item->source;
+    const std::size_t number = item->source;
+    const Source& source = *sources[number];
     otlp::RequestBuilder builder(source.index().tree(), otlp::Signal::kTraces);
-    for (; item != items.end() && item->source == &source; ++item) {
+    for (; item != items.end() && item->source == number; ++item) {
       const otlp::IndexedSpan& span = source.index().spans()[item->span];
       if (!item->writer->changes()) {
         builder.add(span.scope, span.position);
