@@ -79,6 +79,8 @@ struct Ready {
   Part part;
   TraceId trace_id;  // that they are to have
   Fate fate = Fate::kJoined;
+  // When its trace came, for kElsewhere where it has waited here; 0: it has not.
+  std::uint64_t since_ns = 0;
 };
 
 }  // namespace kernspan::stitch

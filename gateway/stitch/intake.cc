@@ -47,7 +47,7 @@ class Sorter {
   void sort(std::size_t span) {
     const otlp::IndexedSpan& entry = index_.spans()[span];
     const SpanMarks marks = read_marks(index_.bytes(span));
-    if (marks.is_handed_over && from_peer_) return take_announcement(span);
+    if (marks.is_handed_over && !marks.is_derived && from_peer_) return take_announcement(span);
     const bool is_derived = marks.is_derived && entry.trace_id.is_valid();
     // What a peer hands over was announced where it came in.
     if (!marks.peer_trace_id.empty() && !from_peer_)

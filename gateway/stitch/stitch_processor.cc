@@ -21,14 +21,17 @@ constexpr milliseconds kFirstRetry{10};
 constexpr milliseconds kMaxRetry{1000};
 // What has waited together goes on in portions of a usual batch.
 constexpr std::size_t kPortionSpans = 8192;
+// About TraceDoor::kPortionBytes.
+constexpr std::size_t kHandOverSpans = 1024;
 
 Result<std::unique_ptr<Processor>> create(const ConfigNode& node, const ComponentContext& context,
                                           Consumer& next) {
   StitchSettings settings;
   ConfigReader reader(node, context.warnings, context.path);
   read_stitch_settings(reader, &settings);
+  ReplicaRing* const replicas = read_replicas(reader, context.extensions);
   if (Status read = reader.finish(); !read) return std::unexpected(read.error());
-  return std::make_unique<StitchProcessor>(context, settings, next);
+  return std::make_unique<StitchProcessor>(context, settings, next, replicas);
 }
 
 MetricLabels labels_of(const ComponentContext& context) {
@@ -38,7 +41,7 @@ MetricLabels labels_of(const ComponentContext& context) {
 }  // namespace
 
 StitchProcessor::StitchProcessor(const ComponentContext& context, const StitchSettings& settings,
-                                 Consumer& next)
+                                 Consumer& next, ReplicaRing* replicas)
     : path_(context.path),
       settings_(settings),
       labels_(labels_of(context)),
@@ -48,9 +51,19 @@ StitchProcessor::StitchProcessor(const ComponentContext& context, const StitchSe
       dropped_permanent_(books_.dropped("permanent_error")),
       dropped_shutdown_(books_.dropped("shutdown")),
       dropped_duplicates_(books_.dropped("duplicate")),
+      dropped_announcements_(books_.dropped("announcement")),
       counters_(context.metrics, labels_),
-      table_(settings, KeyedIdHash::random(), counters_, {}),
+      ownership_(std::make_shared<const TraceOwnership>()),
+      table_(
+          settings, KeyedIdHash::random(), counters_,
+          [this](const TraceId& id) { return ownership_->is_mine(id); },
+          [this](const TraceId& id, std::uint64_t due_ns, std::uint64_t now_ns) {
+            const auto answer = ownership_->may_decide(id, due_ns, now_ns);
+            if (answer == TraceOwnership::MayDecide::kAlone) door_.alone_decisions().add();
+            return answer != TraceOwnership::MayDecide::kNotYet;
+          }),
       retry_interval_(kFirstRetry),
+      door_(context, replicas, *this),
       gauges_(context.metrics.add_collector(
           [this](std::vector<MetricFamily>& families) { collect(families); })) {
   if (settings.deduplicate.enabled) {
@@ -66,13 +79,20 @@ StitchProcessor::~StitchProcessor() {
 }
 
 Status StitchProcessor::start() {
-  const std::scoped_lock lock(mutex_);
-  state_ = State::kRunning;
-  thread_ = std::thread([this] { run(); });
+  {
+    const std::scoped_lock lock(mutex_);
+    state_ = State::kRunning;
+    thread_ = std::thread([this] { run(); });
+  }
+  door_.start();
+  if (door_.has_replicas()) look_at_ring();
   return {};
 }
 
 void StitchProcessor::stop(SteadyClock::time_point deadline) {
+  // The other half is for what is released here.
+  const SteadyClock::time_point now = SteadyClock::now();
+  door_.stop(now < deadline ? now + (deadline - now) / 2 : deadline);
   {
     const std::scoped_lock lock(mutex_);
     if (state_ == State::kIdle || state_ == State::kStopped) {
@@ -90,27 +110,37 @@ void StitchProcessor::stop(SteadyClock::time_point deadline) {
 
 Status StitchProcessor::consume(otlp::Batch batch) {
   if (!may_have_marks(batch)) return pass_plain(std::move(batch));
-  if (Status taken = room(); !taken) {
+  if (Status taken = room(batch); !taken) {
     books_.refuse(batch.item_count());
     return taken;
   }
   Intake intake = sort_out(std::move(batch), false, settings_.keep_announcements);
   const std::size_t derived = intake.derived.item_count();
+  const bool has_plain = !intake.plain.empty();
   // First what may be refused: after that all of the batch is this component's.
-  if (!intake.plain.empty()) {
+  if (has_plain) {
     if (Status taken = pass_plain(std::move(intake.plain)); !taken) {
       books_.refuse(derived);
       return taken;
     }
   }
+  if (derived != 0) {
+    const bool is_alone = !door_.has_replicas();
+    Status taken = is_alone ? Status() : door_.consume(intake.derived.clone());
+    if (!taken && !has_plain) return taken;
+    if (is_alone || !taken) {
+      books_.take(derived);
+      books_.hold(derived);
+      add_spans(std::move(intake.derived));
+      if (!is_alone) looked_at_ = 0;  // some of it may be another's
+    }
+  }
   counters_.announcements_malformed.add(intake.malformed);
-  books_.take(derived);
-  books_.hold(derived);
-  keep(std::move(intake.derived), intake.announcements);
+  if (!intake.announcements.empty()) add_announcements(std::move(intake.announcements));
   return {};
 }
 
-Status StitchProcessor::room() const {
+Status StitchProcessor::room(const otlp::Batch&) {
   const std::scoped_lock lock(mutex_);
   if (state_ != State::kRunning) return retryable(path_ + " is not running");
   if (pending_bytes_ > settings_.max_waiting_bytes / 4) {
@@ -137,31 +167,63 @@ Status StitchProcessor::pass_plain(otlp::Batch batch) {
   return {};
 }
 
-// The spans are in the books as held.
-void StitchProcessor::keep(otlp::Batch derived, const std::vector<Announcement>& announcements) {
-  std::shared_ptr<Source> source;
-  if (!derived.empty()) source = std::make_shared<Source>(derived);
+// They are in the books as held.
+void StitchProcessor::add_spans(otlp::Batch derived, const SinceWhen& since) {
+  auto source = std::make_shared<Source>(derived);
   std::vector<Ready> ready;
   {
     const std::scoped_lock lock(mutex_);
-    const std::uint64_t now = clock_.monotonic_ns();
     const bool was_idle = !next_wake();
-    for (const Announcement& each : announcements) table_.add_announcement(each, now, ready);
-    if (source) table_.add_spans(source, now, now, ready);
-    if (was_idle) work_.notify_one();
+    table_.add_spans(source, clock_.monotonic_ns(), ready, since);
+    wake_if(was_idle);
   }
   source.reset();
   deliver(std::move(ready));
 }
 
+void StitchProcessor::add_announcements(std::vector<Announcement> announcements) {
+  std::vector<Announcement> others;
+  std::vector<Ready> ready;
+  {
+    const std::scoped_lock lock(mutex_);
+    const bool was_idle = !next_wake();
+    const std::uint64_t now = clock_.monotonic_ns();
+    for (Announcement& each : announcements) {
+      if (ownership_->is_mine(each.peer)) {
+        table_.add_announcement(each, now, ready);
+      } else {
+        others.push_back(std::move(each));
+      }
+    }
+    wake_if(was_idle);
+  }
+  deliver(std::move(ready));
+  if (!others.empty()) {
+    counters_.announcements_received.add(others.size());
+    counters_.announcements_handed_over.add(others.size());
+    tell_owners(others);
+  }
+}
+
+void StitchProcessor::wake_if(bool was_idle) {
+  if (was_idle) work_.notify_one();
+}
+
 void StitchProcessor::deliver(std::vector<Ready> ready) {
   for (std::size_t begin = 0; begin < ready.size();) {
     std::vector<Ready> portion;
-    for (std::size_t spans = 0; begin < ready.size() && spans < kPortionSpans; ++begin) {
+    const bool is_elsewhere = ready[begin].fate == Fate::kElsewhere;
+    const std::size_t most = is_elsewhere ? kHandOverSpans : kPortionSpans;
+    for (std::size_t spans = 0; begin < ready.size() && spans < most; ++begin) {
+      if ((ready[begin].fate == Fate::kElsewhere) != is_elsewhere) break;
       spans += ready[begin].part.span_count();
       portion.push_back(std::move(ready[begin]));
     }
-    send(write_ready(std::move(portion), settings_, counters_));
+    if (is_elsewhere) {
+      hand_over(std::move(portion));
+    } else {
+      send(write_ready(std::move(portion), settings_, counters_));
+    }
   }
 }
 
@@ -203,6 +265,7 @@ std::optional<std::uint64_t> StitchProcessor::next_wake() const {
 void StitchProcessor::run() {
   std::unique_lock lock(mutex_);
   while (true) {
+    if (ring_changed_) give_up_foreign(lock);
     std::vector<Ready> ready;
     const std::uint64_t now = clock_.monotonic_ns();
     if (state_ == State::kDraining) {

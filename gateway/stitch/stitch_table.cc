@@ -12,6 +12,8 @@ constexpr std::size_t kMaxNodePairs = 2048;
 // An entry with its place in list and map, and a part: for the bound in bytes.
 constexpr std::size_t kEntryBytes = 320;
 constexpr std::size_t kPartBytes = sizeof(Part);
+// How soon a trace that may not be released yet is looked at again.
+constexpr std::uint64_t kLookAgainNs = 100'000'000;
 
 std::uint64_t nanoseconds_of(std::chrono::nanoseconds time) {
   return static_cast<std::uint64_t>(time.count());
@@ -33,10 +35,11 @@ std::optional<Exchange> exchange_of(const Part& part) {
 }  // namespace
 
 StitchTable::StitchTable(const StitchSettings& settings, KeyedIdHash hash, StitchCounters& counters,
-                         OwnsTrace owns)
+                         OwnsTrace owns, MayRelease may_release)
     : settings_(settings),
       counters_(counters),
       owns_(std::move(owns)),
+      may_release_(std::move(may_release)),
       skew_(kMaxNodePairs),
       by_id_(0, hash) {}
 
@@ -70,7 +73,7 @@ void StitchTable::touch(Entry& entry) {
 }
 
 void StitchTable::add_spans(const std::shared_ptr<Source>& source, std::uint64_t now_ns,
-                            std::uint64_t since_ns, std::vector<Ready>& ready) {
+                            std::vector<Ready>& ready, const SinceWhen& since) {
   bytes_ += source->byte_count();
   for (const Source::Run run : source->runs()) {
     const TraceId& trace = source->trace_of(run);
@@ -83,7 +86,7 @@ void StitchTable::add_spans(const std::shared_ptr<Source>& source, std::uint64_t
            .run = run,
            .origin = trace,
            .node = source->node_of(source->spans(run).front())},
-          trace, now_ns, since_ns, ready);
+          trace, now_ns, since ? since(trace) : now_ns, ready);
   }
   keep_bounds(ready);
 }
@@ -261,13 +264,19 @@ void StitchTable::keep_bounds(std::vector<Ready>& ready) {
 }
 
 void StitchTable::expire(std::uint64_t now_ns, std::vector<Ready>& ready) {
-  const auto is_due = [now_ns](const Entries& list, std::chrono::nanoseconds wait) {
-    return !list.empty() && list.front().since_ns + nanoseconds_of(wait) <= now_ns;
-  };
-  while (is_due(waiting_, settings_.wait)) {
-    release(waiting_.front(), counters_.traces_released_timeout, ready);
+  look_again_ns_ = 0;
+  for (auto entry = waiting_.begin(); entry != waiting_.end();) {
+    const std::uint64_t due = entry->since_ns + nanoseconds_of(settings_.wait);
+    if (due > now_ns) break;
+    Entry& each = *entry++;
+    if (may_release_ && !may_release_(each.id, due, now_ns)) {
+      look_again_ns_ = now_ns + kLookAgainNs;
+    } else {
+      release(each, counters_.traces_released_timeout, ready);
+    }
   }
-  while (is_due(announced_, settings_.announcement_wait)) {
+  while (!announced_.empty() &&
+         announced_.front().since_ns + nanoseconds_of(settings_.announcement_wait) <= now_ns) {
     counters_.announcements_expired.add();
     forget_first(announced_);
   }
@@ -276,7 +285,9 @@ void StitchTable::expire(std::uint64_t now_ns, std::vector<Ready>& ready) {
 
 std::optional<std::uint64_t> StitchTable::next_due_ns() const {
   std::optional<std::uint64_t> due;
-  if (!waiting_.empty()) due = waiting_.front().since_ns + nanoseconds_of(settings_.wait);
+  if (!waiting_.empty()) {
+    due = std::max(waiting_.front().since_ns + nanoseconds_of(settings_.wait), look_again_ns_);
+  }
   if (!announced_.empty()) {
     const std::uint64_t expiry =
         announced_.front().since_ns + nanoseconds_of(settings_.announcement_wait);
@@ -297,7 +308,10 @@ void StitchTable::give_up(const OwnsTrace& owns, std::vector<Ready>& ready,
       continue;
     }
     bytes_ -= kEntryBytes;
-    for (Part& part : entry->parts) leave(std::move(part), entry->id, Fate::kElsewhere, ready);
+    for (Part& part : entry->parts) {
+      leave(std::move(part), entry->id, Fate::kElsewhere, ready);
+      ready.back().since_ns = entry->since_ns;
+    }
     by_id_.erase(entry->id);
     entry = waiting_.erase(entry);
   }

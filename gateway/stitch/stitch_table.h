@@ -33,6 +33,11 @@ namespace kernspan::stitch {
 
 // Whether this replica holds a derived trace.
 using OwnsTrace = std::function<bool(const TraceId& trace_id)>;
+// Whether a trace whose time is over may be released, or others may still hold its announcement.
+using MayRelease =
+    std::function<bool(const TraceId& trace_id, std::uint64_t due_ns, std::uint64_t now_ns)>;
+// When spans of a trace came first, here or at another replica.
+using SinceWhen = std::function<std::uint64_t(const TraceId& trace_id)>;
 
 // How many calls deep a trace may go from node to node; deeper is a mistake, or an attack.
 inline constexpr std::size_t kMaxChain = 64;
@@ -40,14 +45,13 @@ inline constexpr std::size_t kMaxChain = 64;
 // One thread at a time. Times are monotonic nanoseconds.
 class StitchTable {
  public:
-  // `owns` may be empty: all traces are this replica's.
+  // Both may be empty: all traces are this replica's.
   StitchTable(const StitchSettings& settings, KeyedIdHash hash, StitchCounters& counters,
-              OwnsTrace owns);
+              OwnsTrace owns = {}, MayRelease may_release = {});
 
-  // Takes spans; what can go on at once is appended to `ready`. `since_ns`: when they came first,
-  // here or at another replica.
+  // Takes spans; what can go on at once is appended to `ready`. Without `since` they are new.
   void add_spans(const std::shared_ptr<Source>& source, std::uint64_t now_ns,
-                 std::uint64_t since_ns, std::vector<Ready>& ready);
+                 std::vector<Ready>& ready, const SinceWhen& since = {});
   void add_announcement(const Announcement& announcement, std::uint64_t now_ns,
                         std::vector<Ready>& ready);
 
@@ -104,13 +108,15 @@ class StitchTable {
   const StitchSettings settings_;
   StitchCounters& counters_;
   const OwnsTrace owns_;
+  const MayRelease may_release_;
   ClockSkew skew_;
   // Each in the order in which its entries go: by time, remembered_ by use.
   Entries waiting_;
   Entries announced_;
   Entries remembered_;  // linked and released
   std::unordered_map<TraceId, Entries::iterator, KeyedIdHash> by_id_;
-  std::size_t bytes_ = 0;  // of all sources of which spans wait
+  std::size_t bytes_ = 0;            // of all sources of which spans wait
+  std::uint64_t look_again_ns_ = 0;  // something is due that may not be released yet
 };
 
 }  // namespace kernspan::stitch

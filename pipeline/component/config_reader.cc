@@ -364,6 +364,14 @@ void ConfigReader::warning(std::string_view key, std::string_view message) {
                 fmt::format("{}: {}", name_of(key), message));
 }
 
+void ConfigReader::deviation(std::string_view key, std::string_view rule, std::string_view what,
+                             std::string read_as, std::string fix) {
+  const ConfigNode* node = node_.find(key);
+  warnings_.deviations.push_back({rule, node != nullptr ? node->position() : node_.position(),
+                                  fmt::format("{}: {}", name_of(key), what), std::move(read_as),
+                                  std::move(fix)});
+}
+
 void ConfigReader::require(std::string_view key, std::string_view what_to_do) {
   if (has(key)) return;
   add_error(ConfigErrorKind::kBadValue, node_.position(), key,

@@ -100,6 +100,9 @@ class ConfigReader {
   // or at the section when the key is absent.
   void error(std::string_view key, std::string_view message);
   void warning(std::string_view key, std::string_view message);
+  // Reports a value that the collector refuses and that is read all the same (ConfigDeviation).
+  void deviation(std::string_view key, std::string_view rule, std::string_view what,
+                 std::string read_as, std::string fix);
   // Reports a problem at a place of the caller's choice, as it is.
   void add_problem(const ConfigPosition& position, std::string message);
   // Reports a key that must be there and is not.

@@ -21,7 +21,6 @@ constexpr std::array kUnbuiltTypes = {
     UnbuiltType{"processors", "transform", kNeedsGateway},
     UnbuiltType{"processors", "span", kNeedsGateway},
     UnbuiltType{"processors", "redaction", "do not send what must not be stored"},
-    UnbuiltType{"processors", "tail_sampling", "sample where spans are stored"},
     UnbuiltType{"processors", "metricstransform", kNeedsGateway},
     UnbuiltType{"processors", "cumulativetodelta", kNeedsGateway},
     UnbuiltType{"exporters", "load_balancing",

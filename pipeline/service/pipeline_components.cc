@@ -19,6 +19,7 @@
 #include "pipeline/processors/resource/resource_processor.h"
 #include "pipeline/processors/resource_detection/resource_detection_processor.h"
 #include "pipeline/processors/span_dedup/span_dedup_processor.h"
+#include "pipeline/processors/tail_sampling/tail_sampling_processor.h"
 #include "pipeline/receivers/otlp/otlp_factory.h"
 #include "pipeline/receivers/zipkin/zipkin_receiver.h"
 
@@ -31,7 +32,8 @@ Registry pipeline_components() {
       .processors = {attributes_processor_factory(), batch_processor_factory(),
                      group_by_trace_processor_factory(), span_dedup_processor_factory(),
                      memory_limiter_processor_factory(), probabilistic_sampler_processor_factory(),
-                     resource_processor_factory(), resource_detection_processor_factory()},
+                     resource_processor_factory(), resource_detection_processor_factory(),
+                     tail_sampling_processor_factory()},
       .exporters = {debug_exporter_factory(), file_exporter_factory(), otlp_exporter_factory(),
                     otlp_http_exporter_factory(), prometheus_exporter_factory()},
       .connectors = {forward_connector_factory()},

@@ -31,6 +31,7 @@ class Process {
   // Closes its input: how the roles of this program are told to stop.
   void close_input();
   void signal(int number) const;
+  pid_t pid() const { return pid_; }
   // Waits for its end.
   Usage wait();
 

@@ -136,7 +136,7 @@ class Story {
       table_.add_announcement(each, now_, ready);
     }
     if (!intake.derived.empty()) {
-      table_.add_spans(std::make_shared<Source>(intake.derived), now_, now_, ready);
+      table_.add_spans(std::make_shared<Source>(intake.derived), now_, ready);
     }
     out(std::move(ready));
   }

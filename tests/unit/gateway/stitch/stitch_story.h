@@ -150,7 +150,7 @@ class StitchStory {
     std::vector<Ready> ready;
     for (const Announcement& each : announcements) table_.add_announcement(each, now_, ready);
     if (!derived.empty()) {
-      table_.add_spans(std::make_shared<Source>(derived), now_, now_, ready);
+      table_.add_spans(std::make_shared<Source>(derived), now_, ready);
     }
     deliver(std::move(ready));
   }

@@ -1,0 +1,31 @@
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+
+namespace kernspan::sampling {
+
+// The bytes that a processor holds, of all its shards: received bytes and their indexes, what is kept
+// per span and per trace, and what waits for the next component. Any thread.
+class HeldMemory {
+ public:
+  explicit HeldMemory(std::uint64_t limit) : limit_(limit) {}
+
+  void add(std::uint64_t bytes) { used_.fetch_add(bytes, std::memory_order_relaxed); }
+  void subtract(std::uint64_t bytes) { used_.fetch_sub(bytes, std::memory_order_relaxed); }
+
+  std::uint64_t used() const { return used_.load(std::memory_order_relaxed); }
+  std::uint64_t limit() const { return limit_; }
+  // From here on traces are decided early, so that the limit itself is seldom reached.
+  std::uint64_t soft_limit() const { return limit_ - limit_ / 16; }
+  bool is_short() const { return used() > soft_limit(); }
+  bool has_room_for(std::uint64_t bytes) const {
+    return bytes <= limit_ && used() <= limit_ - bytes;
+  }
+
+ private:
+  const std::uint64_t limit_;
+  std::atomic<std::uint64_t> used_{0};
+};
+
+}  // namespace kernspan::sampling

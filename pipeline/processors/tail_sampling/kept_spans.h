@@ -1,0 +1,47 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+#include "pipeline/otlp/batch.h"
+#include "pipeline/processors/tail_sampling/adjusted_count.h"
+#include "pipeline/processors/tail_sampling/trace_table.h"
+
+namespace kernspan::sampling {
+
+// Spans that are to go on, until there are enough for a batch: what came in one request goes out
+// together, whichever traces it belongs to. One thread.
+class KeptSpans {
+ public:
+  explicit KeptSpans(AdjustedCountSettings adjusted) : adjusted_(std::move(adjusted)) {}
+  KeptSpans(const KeptSpans&) = delete;
+  KeptSpans& operator=(const KeptSpans&) = delete;
+  ~KeptSpans();
+
+  // Takes over the node's hold. `probability` of having been sampled; 0: not known.
+  void add(const SpanNode& node, double probability);
+
+  std::size_t size() const { return spans_.size(); }
+  bool empty() const { return spans_.empty(); }
+
+  // Everything as one batch, in order of arrival. Where most of a request is kept its bytes stay
+  // where they are; else the spans are copied, so that a few do not keep the whole request alive
+  // in the queues behind.
+  otlp::Batch take();
+
+ private:
+  struct Kept {
+    HeldRequest* request;
+    std::uint32_t span;
+    double probability;
+  };
+
+  otlp::Batch take_request(std::size_t begin, std::size_t end);
+
+  const AdjustedCount adjusted_;
+  std::vector<Kept> spans_;
+  std::string content_;  // of one span; reused
+};
+
+}  // namespace kernspan::sampling

@@ -1,0 +1,473 @@
+#include "pipeline/processors/tail_sampling/shard.h"
+
+#include <algorithm>
+#include <limits>
+#include <tuple>
+#include <utility>
+
+namespace kernspan::sampling {
+namespace {
+
+// A trace with more than this share of the memory is the first to be decided when that is short.
+constexpr std::uint64_t kGiantShare = 32;
+
+std::size_t share_of(std::size_t total, std::size_t shards) {
+  return (total + shards - 1) / shards;
+}
+
+std::uint64_t nanoseconds_of(std::chrono::nanoseconds time) {
+  return static_cast<std::uint64_t>(time.count());
+}
+
+double seconds_between(std::uint64_t begin_ns, std::uint64_t end_ns) {
+  return end_ns <= begin_ns ? 0 : static_cast<double>(end_ns - begin_ns) * 1e-9;
+}
+
+TraceStatus status_of(Outcome outcome) {
+  switch (outcome) {
+    case Outcome::kSampled:
+      return TraceStatus::kSampled;
+    case Outcome::kDropped:
+      return TraceStatus::kDropped;
+    case Outcome::kNotSampled:
+      break;
+  }
+  return TraceStatus::kNotSampled;
+}
+
+TraceDecision decision_of(const Verdict& verdict) {
+  return {.status = status_of(verdict.outcome), .probability = verdict.probability.value_or(0)};
+}
+
+}  // namespace
+
+Shard::Shard(const TailSamplingSettings& settings, std::size_t shards, Decide decide,
+             HeldMemory& memory, SamplingCounters& counters, const Clock& clock)
+    : settings_(settings),
+      shards_(shards),
+      max_traces_(share_of(settings.num_traces, shards)),
+      giant_bytes_(memory.limit() / kGiantShare),
+      decide_(std::move(decide)),
+      memory_(memory),
+      counters_(counters),
+      clock_(clock),
+      wheel_(table_.slab(), clock.monotonic_ns()),
+      sampled_cache_(share_of(settings.sampled_cache_size, shards)),
+      non_sampled_cache_(share_of(settings.non_sampled_cache_size, shards)),
+      kept_(settings.adjusted_count),
+      now_ns_(clock.monotonic_ns()) {
+  // A hint only: what it says may be far more than comes.
+  constexpr std::size_t kMostReserved = 1 << 20;
+  const auto wait_s = std::chrono::ceil<std::chrono::seconds>(settings.decision_wait).count();
+  const std::size_t expected = settings.expected_new_traces_per_sec / shards *
+                               static_cast<std::size_t>(std::max<std::int64_t>(wait_s, 1));
+  table_.reserve(std::min({expected, max_traces_, kMostReserved}));
+}
+
+Shard::~Shard() {
+  for (std::uint32_t trace = table_.oldest_pending(); trace != TraceTable::kNone;
+       trace = table_[trace].next) {
+    nodes_.clear();
+    table_.read_spans(trace, nodes_);
+    for (const SpanNode& node : nodes_) node.request->release(1);
+  }
+  memory_.subtract(charged_);
+}
+
+std::size_t Shard::take(const Arrival& arrival, std::size_t from) {
+  now_ns_ = clock_.monotonic_ns();
+  const std::size_t size = arrival.size();
+  std::size_t position = from;
+  if (settings_.strategy == Strategy::kSpanIngest) {
+    const std::vector<std::uint32_t> spans = by_resource_and_trace(arrival);
+    const otlp::SpanIndex& index = arrival.request->index();
+    while (position < size) {
+      std::size_t end = position + 1;
+      while (end < size &&
+             index.spans()[spans[end]].trace_id == index.spans()[spans[position]].trace_id &&
+             index.resource_number(spans[end]) == index.resource_number(spans[position])) {
+        ++end;
+      }
+      if (!take_group(arrival, std::span(spans).subspan(position, end - position))) break;
+      position = end;
+    }
+  } else {
+    std::uint32_t trace = TraceTable::kNone;
+    while (position < size && take_span(arrival, arrival.span(position), trace)) ++position;
+  }
+  account();
+  return position;
+}
+
+// `trace` is that of the span before, when that is pending: spans of a trace often come together.
+bool Shard::take_span(const Arrival& arrival, std::uint32_t span, std::uint32_t& trace) {
+  HeldRequest& request = *arrival.request;
+  const otlp::IndexedSpan& fields = request.index().spans()[span];
+  if (trace == TraceTable::kNone || table_[trace].id != fields.trace_id) {
+    trace = table_.find(fields.trace_id);
+    if (trace == TraceTable::kNone) {
+      if (const TraceDecision* decision = find_cached(fields.trace_id)) {
+        follow(*decision, request, span);
+        return true;
+      }
+      if (!make_room()) return false;
+      trace = open(fields.trace_id, arrival.first_seen_ns);
+    } else if (!table_[trace].is_pending()) {
+      follow_late(table_[trace], request, span);
+      trace = TraceTable::kNone;
+      return true;
+    }
+  }
+  see_earlier(trace, arrival.first_seen_ns);
+  hold(trace, request, span);
+  if (!fields.parent_span_id.is_valid()) see_root(trace);
+  if (is_too_large(table_[trace])) {
+    end(trace, {.status = TraceStatus::kNotSampled}, Cause::kTooLarge);
+    trace = TraceTable::kNone;
+  }
+  return true;
+}
+
+// As upstream, which looks at the spans of one trace and one resource at a time.
+std::vector<std::uint32_t> Shard::by_resource_and_trace(const Arrival& arrival) const {
+  const otlp::SpanIndex& index = arrival.request->index();
+  std::vector<std::uint32_t> spans(arrival.size());
+  for (std::size_t i = 0; i < spans.size(); ++i) spans[i] = arrival.span(i);
+  std::ranges::sort(spans, {}, [&](std::uint32_t span) {
+    return std::tuple(index.resource_number(span), index.spans()[span].trace_id, span);
+  });
+  return spans;
+}
+
+bool Shard::take_group(const Arrival& arrival, std::span<const std::uint32_t> group) {
+  HeldRequest& request = *arrival.request;
+  const TraceId& id = request.index().spans()[group.front()].trace_id;
+  std::uint32_t trace = table_.find(id);
+  if (trace == TraceTable::kNone) {
+    if (const TraceDecision* decision = find_cached(id)) {
+      for (const std::uint32_t span : group) follow(*decision, request, span);
+      return true;
+    }
+    if (!make_room()) return false;
+    trace = open(id, arrival.first_seen_ns);
+  } else if (!table_[trace].is_pending()) {
+    for (const std::uint32_t span : group) follow_late(table_[trace], request, span);
+    return true;
+  }
+  see_earlier(trace, arrival.first_seen_ns);
+  for (const std::uint32_t span : group) {
+    hold(trace, request, span);
+    if (!request.index().spans()[span].parent_span_id.is_valid()) see_root(trace);
+  }
+  if (is_too_large(table_[trace])) {
+    end(trace, {.status = TraceStatus::kNotSampled}, Cause::kTooLarge);
+  } else {
+    decide_on_ingest(trace, request, group);
+  }
+  return true;
+}
+
+std::uint32_t Shard::open(const TraceId& id, std::uint64_t first_seen_ns) {
+  const std::uint32_t trace = table_.add(id, first_seen_ns);
+  wheel_.insert(trace, first_seen_ns + nanoseconds_of(settings_.decision_wait));
+  counters_.new_traces.add();
+  return trace;
+}
+
+void Shard::hold(std::uint32_t trace, HeldRequest& request, std::uint32_t span) {
+  TraceEntry& entry = table_[trace];
+  const otlp::SpanIndex& index = request.index();
+  const otlp::IndexedSpan& fields = index.spans()[span];
+  // The trace's part of a request is counted as if it were a request of its own.
+  const SpanNode* last = table_.last_span(trace);
+  const bool same_request = last != nullptr && last->request == &request;
+  entry.byte_count += fields.position.size;
+  if (!same_request || index.spans()[last->span].scope != fields.scope) {
+    const otlp::RequestTree::Scope& scope = index.tree().scopes[fields.scope];
+    entry.byte_count += scope.header.size();
+    if (!same_request || index.resource_number(last->span) != scope.resource) {
+      entry.byte_count += index.tree().resources[scope.resource].header.size();
+    }
+  }
+  ++entry.span_count;
+  table_.add_span(trace, request, span);
+  if (!entry.is_giant && entry.byte_count > giant_bytes_) {
+    entry.is_giant = true;
+    giants_.push_back(trace);
+  }
+}
+
+bool Shard::is_too_large(const TraceEntry& entry) const {
+  return settings_.maximum_trace_size_bytes != 0 &&
+         entry.byte_count > settings_.maximum_trace_size_bytes;
+}
+
+void Shard::see_root(std::uint32_t trace) {
+  if (settings_.decision_wait_after_root_received.count() == 0) return;
+  const std::uint64_t due = now_ns_ + nanoseconds_of(settings_.decision_wait_after_root_received);
+  if (due >= table_[trace].due_ns) return;
+  wheel_.remove(trace);
+  wheel_.insert(trace, due);
+}
+
+const TraceDecision* Shard::find_cached(const TraceId& id) {
+  if (const TraceDecision* found = sampled_cache_.find(id)) return found;
+  return non_sampled_cache_.find(id);
+}
+
+void Shard::follow(const TraceDecision& decision, HeldRequest& request, std::uint32_t span) {
+  if (decision.status == TraceStatus::kSampled) {
+    counters_.cached_sampled_spans.add();
+    kept_.add({.request = &request, .span = span}, decision.probability);
+    return;
+  }
+  counters_.cached_not_sampled_spans.add();
+  nodes_.assign(1, {.request = &request, .span = span});
+  let_go(drop_reason(decision.status, Cause::kOther));
+}
+
+void Shard::follow_late(const TraceEntry& entry, HeldRequest& request, std::uint32_t span) {
+  counters_.late_spans.add();
+  counters_.late_span_age_s.observe(seconds_between(entry.due_ns, now_ns_));
+  if (entry.decision.status == TraceStatus::kSampled) {
+    kept_.add({.request = &request, .span = span}, entry.decision.probability);
+    return;
+  }
+  nodes_.assign(1, {.request = &request, .span = span});
+  let_go(drop_reason(entry.decision.status, Cause::kOther));
+}
+
+// Upstream's oldest trace goes, decided or not; here what is decided goes first.
+bool Shard::make_room() {
+  while (table_.size() >= max_traces_) {
+    if (table_.oldest_decided() != TraceTable::kNone) {
+      forget(table_.oldest_decided());
+    } else if (settings_.block_on_overflow) {
+      return false;
+    } else if (settings_.decide_on_overflow) {
+      decide(table_.oldest_pending(), Cause::kTraces);
+    } else {
+      end(table_.oldest_pending(), {}, Cause::kTooEarly);
+    }
+  }
+  return true;
+}
+
+void Shard::advance() {
+  now_ns_ = clock_.monotonic_ns();
+  due_.clear();
+  wheel_.take_due(now_ns_, due_);
+  if (due_.empty()) return;
+  const std::uint64_t begin_ns = now_ns_;
+  for (const std::uint32_t trace : due_) {
+    if (may_decide(trace)) decide(trace, Cause::kDue);
+  }
+  counters_.round_latency_ms.observe(1e3 * seconds_between(begin_ns, now_ns_));
+  account();
+}
+
+void Shard::decide(std::uint32_t trace, Cause cause) {
+  TraceEntry& entry = table_[trace];
+  if (cause == Cause::kDue) {
+    counters_.decision_delay_s.observe(seconds_between(entry.due_ns, now_ns_));
+  }
+  if (settings_.strategy == Strategy::kSpanIngest) {
+    return end(trace, {.status = TraceStatus::kNotSampled}, cause);
+  }
+  nodes_.clear();
+  table_.read_spans(trace, nodes_);
+  view_spans_.clear();
+  for (const SpanNode& node : nodes_) view_spans_.push_back({&node.request->index(), node.span});
+  const std::optional<Verdict> verdict = decide_({.trace_id = entry.id,
+                                                  .spans = view_spans_,
+                                                  .byte_count = entry.byte_count,
+                                                  .first_seen_ns = entry.first_seen_ns},
+                                                 now_ns_);
+  const std::uint64_t begin_ns = std::exchange(now_ns_, clock_.monotonic_ns());
+  counters_.decision_latency_us.observe(1e6 * seconds_between(begin_ns, now_ns_));
+  end(trace, decision_of(verdict.value_or(Verdict())), cause);
+}
+
+void Shard::decide_on_ingest(std::uint32_t trace, HeldRequest& request,
+                             std::span<const std::uint32_t> group) {
+  const TraceEntry& entry = table_[trace];
+  view_spans_.clear();
+  for (const std::uint32_t span : group) view_spans_.push_back({&request.index(), span});
+  const std::optional<Verdict> verdict =
+      decide_({.trace_id = entry.id,
+               .spans = view_spans_,
+               .byte_count = entry.byte_count,
+               .first_seen_ns = entry.first_seen_ns,
+               .spans_not_held = entry.span_count - group.size()},
+              now_ns_);
+  if (verdict) end(trace, decision_of(*verdict), Cause::kOther);
+}
+
+void Shard::end(std::uint32_t trace, const TraceDecision& decision, Cause cause) {
+  nodes_.clear();
+  table_.read_spans(trace, nodes_);
+  table_.clear_spans(trace);
+  wheel_.remove(trace);
+  TraceEntry& entry = table_[trace];
+  if (entry.is_giant) std::erase(giants_, trace);
+  entry.due_ns = now_ns_;
+  count(decision.status, cause);
+  if (decision.status == TraceStatus::kSampled) {
+    for (const SpanNode& node : nodes_) kept_.add(node, decision.probability);
+  } else {
+    let_go(drop_reason(decision.status, cause));
+  }
+  if (cause == Cause::kTooEarly || cause == Cause::kShutdown) return forget(trace);
+  DecisionCache& cache =
+      decision.status == TraceStatus::kSampled ? sampled_cache_ : non_sampled_cache_;
+  if (cache.enabled()) {
+    cache.put(entry.id, decision);
+    return forget(trace);
+  }
+  table_.set_decided(trace, decision);
+}
+
+// The holds of nodes_, which are one after the other where they came together.
+void Shard::let_go(Counter& reason) {
+  counters_.books.release(nodes_.size());
+  reason.add(nodes_.size());
+  for (std::size_t begin = 0; begin < nodes_.size();) {
+    HeldRequest* const request = nodes_[begin].request;
+    std::size_t end = begin + 1;
+    while (end < nodes_.size() && nodes_[end].request == request) ++end;
+    request->release(static_cast<std::uint32_t>(end - begin));
+    begin = end;
+  }
+}
+
+Counter& Shard::drop_reason(TraceStatus status, Cause cause) {
+  switch (cause) {
+    case Cause::kTooLarge:
+      return counters_.trace_too_large;
+    case Cause::kTooEarly:
+      return counters_.too_early;
+    case Cause::kShutdown:
+      return counters_.pending_at_shutdown;
+    default:
+      return status == TraceStatus::kDropped ? counters_.dropped_by_policy : counters_.not_sampled;
+  }
+}
+
+void Shard::count(TraceStatus status, Cause cause) {
+  switch (cause) {
+    case Cause::kTooLarge:
+      return counters_.dropped_too_large.add();
+    case Cause::kTooEarly:
+      return counters_.dropped_too_early.add();
+    case Cause::kShutdown:
+      return;
+    case Cause::kMemory:
+      counters_.early_for_memory.add();
+      break;
+    case Cause::kGiant:
+      counters_.early_for_giant.add();
+      break;
+    case Cause::kTraces:
+      counters_.early_for_traces.add();
+      break;
+    case Cause::kDue:
+    case Cause::kOther:
+      break;
+  }
+  if (status == TraceStatus::kSampled) {
+    counters_.traces_sampled.add();
+  } else if (status == TraceStatus::kDropped) {
+    counters_.traces_dropped.add();
+  } else {
+    counters_.traces_not_sampled.add();
+  }
+}
+
+void Shard::forget(std::uint32_t trace) {
+  counters_.removal_age_s.observe(seconds_between(table_[trace].first_seen_ns, now_ns_));
+  table_.remove(trace);
+}
+
+void Shard::relieve() {
+  account();
+  const std::uint64_t used = memory_.used();
+  if (used <= memory_.soft_limit()) return;
+  now_ns_ = clock_.monotonic_ns();
+  const std::uint64_t excess = (used - memory_.soft_limit()) / shards_ + 1;
+  std::uint64_t relieved = 0;
+  while (relieved < excess && table_.pending_count() != 0) {
+    Cause cause = Cause::kMemory;
+    const std::uint32_t trace = next_to_relieve(cause);
+    const TraceEntry& entry = table_[trace];
+    relieved += entry.byte_count + TraceTable::kEntryBytes +
+                entry.span_count * (sizeof(otlp::IndexedSpan) + sizeof(SpanNode));
+    decide(trace, cause);
+  }
+  account();
+}
+
+std::uint32_t Shard::next_to_relieve(Cause& cause) const {
+  if (giants_.empty()) return table_.oldest_pending();
+  cause = Cause::kGiant;
+  return *std::ranges::max_element(
+      giants_, {}, [this](std::uint32_t trace) { return table_[trace].byte_count; });
+}
+
+void Shard::finish() {
+  now_ns_ = clock_.monotonic_ns();
+  while (table_.pending_count() != 0) {
+    if (settings_.drop_pending_traces_on_shutdown) {
+      end(table_.oldest_pending(), {}, Cause::kShutdown);
+    } else {
+      decide(table_.oldest_pending(), Cause::kOther);
+    }
+  }
+  account();
+}
+
+void Shard::remember(const TraceId& id, const TraceDecision& decision) {
+  now_ns_ = clock_.monotonic_ns();
+  const std::uint32_t trace = table_.find(id);
+  if (trace != TraceTable::kNone) {
+    if (table_[trace].is_pending()) end(trace, decision, Cause::kOther);
+    return;
+  }
+  DecisionCache& cache =
+      decision.status == TraceStatus::kSampled ? sampled_cache_ : non_sampled_cache_;
+  if (cache.enabled()) {
+    cache.put(id, decision);
+  } else if (table_.size() < max_traces_) {
+    // Without room for it nothing that waits here is given up.
+    const std::uint32_t added = table_.add(id, now_ns_);
+    table_[added].due_ns = now_ns_;
+    table_.set_decided(added, decision);
+  }
+}
+
+// What the table and the caches take; requests account for themselves.
+void Shard::account() {
+  const std::uint64_t bytes =
+      table_.byte_count() +
+      (sampled_cache_.size() + non_sampled_cache_.size()) * DecisionCache::kEntryBytes;
+  if (bytes >= charged_) {
+    memory_.add(bytes - charged_);
+  } else {
+    memory_.subtract(charged_ - bytes);
+  }
+  charged_ = bytes;
+}
+
+void Shard::publish() {
+  const auto set = [](Gauge& gauge, double& published, std::size_t value) {
+    const auto number = static_cast<double>(value);
+    if (number != published) gauge.add(number - std::exchange(published, number));
+  };
+  set(counters_.traces_in_memory, published_traces_, table_.size());
+  set(counters_.pending_traces, published_pending_, table_.pending_count());
+  set(counters_.held_spans, published_spans_, table_.held_span_count());
+  set(counters_.cached_decisions, published_cached_,
+      sampled_cache_.size() + non_sampled_cache_.size());
+  counters_.held_bytes.set(static_cast<double>(memory_.used()));
+}
+
+}  // namespace kernspan::sampling
