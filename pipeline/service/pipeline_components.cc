@@ -14,6 +14,7 @@
 #include "pipeline/extensions/zpages/zpages.h"
 #include "pipeline/processors/attributes/attributes_processor.h"
 #include "pipeline/processors/batch/batch_processor.h"
+#include "pipeline/processors/k8s_attributes/k8s_attributes_processor.h"
 #include "pipeline/processors/memory_limiter/memory_limiter_processor.h"
 #include "pipeline/processors/probabilistic_sampler/probabilistic_sampler_processor.h"
 #include "pipeline/processors/resource/resource_processor.h"
@@ -28,8 +29,9 @@ Registry pipeline_components() {
   return {
       .receivers = {otlp_receiver_factory(), zipkin_receiver_factory()},
       .processors = {attributes_processor_factory(), batch_processor_factory(),
-                     memory_limiter_processor_factory(), probabilistic_sampler_processor_factory(),
-                     resource_processor_factory(), resource_detection_processor_factory()},
+                     k8s_attributes_processor_factory(), memory_limiter_processor_factory(),
+                     probabilistic_sampler_processor_factory(), resource_processor_factory(),
+                     resource_detection_processor_factory()},
       .exporters = {debug_exporter_factory(), file_exporter_factory(),
                     load_balancing_exporter_factory(), otlp_exporter_factory(),
                     otlp_http_exporter_factory(), prometheus_exporter_factory()},
