@@ -16,7 +16,6 @@ constexpr std::array kUnbuiltTypes = {
     UnbuiltType{"receivers", "prometheus", "let Prometheus scrape the targets itself"},
     UnbuiltType{"receivers", "filelog", "this version takes traces and metrics, no logs"},
     UnbuiltType{"receivers", "kafka", kRemove},
-    UnbuiltType{"processors", "k8s_attributes", kRemove},
     UnbuiltType{"processors", "span", kNeedsGateway},
     UnbuiltType{"processors", "redaction", "do not send what must not be stored"},
     UnbuiltType{"processors", "metricstransform", kNeedsGateway},

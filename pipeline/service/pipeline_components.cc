@@ -16,6 +16,7 @@
 #include "pipeline/processors/batch/batch_processor.h"
 #include "pipeline/processors/filter/filter_processor.h"
 #include "pipeline/processors/group_by_trace/group_by_trace_processor.h"
+#include "pipeline/processors/k8s_attributes/k8s_attributes_processor.h"
 #include "pipeline/processors/memory_limiter/memory_limiter_processor.h"
 #include "pipeline/processors/probabilistic_sampler/probabilistic_sampler_processor.h"
 #include "pipeline/processors/resource/resource_processor.h"
@@ -42,6 +43,7 @@ Registry pipeline_components() {
               batch_processor_factory(),
               filter_processor_factory(),
               group_by_trace_processor_factory(),
+              k8s_attributes_processor_factory(),
               memory_limiter_processor_factory(),
               probabilistic_sampler_processor_factory(),
               resource_detection_processor_factory(),

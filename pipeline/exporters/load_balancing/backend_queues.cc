@@ -184,6 +184,16 @@ Status BackendQueues::consume(otlp::Batch batch) {
   return {};
 }
 
+Status BackendQueues::admit(otlp::Signal signal, std::size_t bytes) {
+  const std::shared_ptr<const Backends> backends = backends_->current();
+  const bool any_room = std::ranges::any_of(backends->members, [&](const auto& member) {
+    return member != nullptr && sender_of(*member).admit(signal, bytes).has_value();
+  });
+  if (any_room) return {};
+  return retryable(path_ + (backends->empty() ? ": no backend is known yet"
+                                              : ": the sending queues of all backends are full"));
+}
+
 // There was room a moment ago: callers that came in between may make the queue a little longer than
 // it should be.
 void BackendQueues::enqueue(const Backends& backends, OwnedPart part) {

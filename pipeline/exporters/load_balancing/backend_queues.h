@@ -28,6 +28,8 @@ class BackendQueues final : public Exporter {
   void stop(std::chrono::steady_clock::time_point deadline) override;
   // Any thread.
   Status consume(otlp::Batch batch) override;
+  // Refuses while there is no backend, or none has room.
+  Status admit(otlp::Signal signal, std::size_t bytes) override;
 
  private:
   enum class Verdict { kEnqueue, kDrop, kRefuse, kRefuseForGood };

@@ -227,6 +227,11 @@ TEST_F(LoadBalancingByDns, RefusesRetryablyUntilBackendsAreKnown) {
   EXPECT_EQ(refused.error().kind, ErrorKind::kRetryable);
   EXPECT_EQ(balance().refused, 10u);
   EXPECT_EQ(balance().taken, 0u);
+  EXPECT_FALSE(exporter_->admit(otlp::Signal::kTraces, 100));
+  dns_.answer({kFirst});
+  send_when_possible(traces(10, 2));
+  EXPECT_TRUE(exporter_->admit(otlp::Signal::kTraces, 100));
+  exporter_->stop(std::chrono::steady_clock::now());
 }
 
 TEST_F(LoadBalancingByDns, ANewBackendGetsItsShare) {
