@@ -1,6 +1,25 @@
 #include "pipeline/processors/tail_sampling/held_request.h"
 
+#include <string>
+#include <utility>
+
 namespace kernspan::sampling {
+namespace {
+
+// Received pieces are not what is held: they keep a transport's read buffers alive, which count
+// for its quota, or a larger request that a processor before this one has cut. Of a large one in
+// one piece neither is likely.
+constexpr std::size_t kWorthSharing = 64 << 10;
+
+otlp::Batch own(const otlp::Batch& batch) {
+  if (batch.slices().size() == 1 && batch.byte_count() >= kWorthSharing) return batch.clone();
+  std::string bytes;
+  bytes.reserve(batch.byte_count());
+  for (const otlp::Slice& slice : batch.slices()) bytes += slice.view();
+  return otlp::Batch::from_encoder(std::move(bytes), batch.item_count());
+}
+
+}  // namespace
 
 HeldRequest* HeldRequest::make(const otlp::Batch& batch, std::uint64_t sequence,
                                HeldMemory& memory) {
@@ -8,7 +27,7 @@ HeldRequest* HeldRequest::make(const otlp::Batch& batch, std::uint64_t sequence,
 }
 
 HeldRequest::HeldRequest(const otlp::Batch& batch, std::uint64_t sequence, HeldMemory& memory)
-    : index_(batch),
+    : index_(own(batch)),
       sequence_(sequence),
       memory_(memory),
       holds_(static_cast<std::uint32_t>(index_.size())) {

@@ -70,9 +70,8 @@ class Shard {
   // Decides everything; or drops it, when that is configured.
   void finish();
 
-  bool has_kept() const { return !kept_.empty(); }
   // All that has been kept since the last time, to be passed on: still in the books as held.
-  otlp::Batch take_kept() { return kept_.take(); }
+  std::vector<otlp::Batch> take_kept() { return kept_.take(); }
 
   // When advance() is to be called; nothing: there is no pending trace.
   std::optional<std::uint64_t> next_look() const { return wheel_.next_look(); }
