@@ -187,7 +187,8 @@ TEST_F(TransformProcessorTest, WhatIsRefusedSaysWhereAndWhy) {
       create("\ntrace_statements:\n  - set(span.nam, 1)\n"),
       AllOf(HasSubstr("test.yaml:3:5: "), HasSubstr("`set(span.nam, 1)`"), HasSubstr("name")));
   EXPECT_THAT(create("{trace_statements: ['set(name, 1)']}"), HasSubstr("span.name"));
-  EXPECT_THAT(create("{trace_statements: ['upset(span.name, 1)']}"), HasSubstr("is set meant?"));
+  EXPECT_THAT(create("{trace_statements: ['keep_key(span.attributes, [])']}"),
+              HasSubstr("is keep_keys meant?"));
   EXPECT_THAT(
       create(R"({trace_statements: [{statements: ['set(span.name, "a")'], context: metric}]})"),
       HasSubstr("spanevent"));
