@@ -2,7 +2,7 @@
 
 namespace kernspan::ottl {
 
-Arguments::Arguments(std::vector<Argument> arguments) : arguments_(std::move(arguments)) {}
+Arguments::Arguments(std::vector<GivenArgument> arguments) : arguments_(std::move(arguments)) {}
 Arguments::Arguments(Arguments&&) noexcept = default;
 Arguments::~Arguments() = default;
 

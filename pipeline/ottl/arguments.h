@@ -8,7 +8,7 @@
 
 namespace kernspan::ottl {
 
-struct Arguments::Argument {
+struct GivenArgument {
   bool is_present = false;
   GetterPtr getter;
   TargetPtr target;

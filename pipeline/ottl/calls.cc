@@ -14,7 +14,7 @@
 namespace kernspan::ottl {
 namespace {
 
-using Argument = Arguments::Argument;
+using Argument = GivenArgument;
 
 class CallGetter final : public Getter {
  public:

@@ -1,7 +1,7 @@
 #include "pipeline/ottl/compare.h"
 
 #include <algorithm>
-#include <functional>
+#include <utility>
 
 namespace kernspan::ottl {
 namespace {
@@ -62,8 +62,10 @@ std::vector<const Map::Entry*> sorted_entries(const Map& map) {
   std::vector<const Map::Entry*> entries;
   entries.reserve(map.size());
   for (const Map::Entry& entry : map.entries()) entries.push_back(&entry);
-  std::ranges::stable_sort(entries, std::less<>(),
-                           [](const Map::Entry* entry) { return entry->key.view(); });
+  // Entries of one key stay in their order, which is that of their addresses.
+  std::ranges::sort(entries, [](const Map::Entry* a, const Map::Entry* b) {
+    return std::pair(a->key.view(), a) < std::pair(b->key.view(), b);
+  });
   return entries;
 }
 

@@ -48,11 +48,10 @@ class Compiler {
   Result<const Function*> find_function(std::string_view name, bool is_converter) const;
   Result<std::vector<const ArgumentSyntax*>> match(const Function& function,
                                                    const CallSyntax& syntax) const;
-  Result<Arguments::Argument> argument(const Parameter& parameter,
-                                       const ArgumentSyntax& syntax) const;
-  Result<Arguments::Argument> list_argument(const Parameter& parameter,
-                                            const ArgumentSyntax& syntax) const;
-  Result<Arguments::Argument> converter_argument(const ArgumentSyntax& syntax) const;
+  Result<GivenArgument> argument(const Parameter& parameter, const ArgumentSyntax& syntax) const;
+  Result<GivenArgument> list_argument(const Parameter& parameter,
+                                      const ArgumentSyntax& syntax) const;
+  Result<GivenArgument> converter_argument(const ArgumentSyntax& syntax) const;
 
   Context context_;
   const FunctionTable& functions_;

@@ -129,13 +129,13 @@ class ConverterCall {
   GetterPtr call_;
 };
 
+struct GivenArgument;  // arguments.h
+
 // The arguments of one call while it is compiled, by the parameters' numbers. Each is taken once.
 // Asking for another kind than the parameter's type is a programming error.
 class Arguments {
  public:
-  struct Argument;  // compiler.h
-
-  explicit Arguments(std::vector<Argument> arguments);
+  explicit Arguments(std::vector<GivenArgument> arguments);
   Arguments(Arguments&&) noexcept;
   ~Arguments();
 
@@ -155,7 +155,7 @@ class Arguments {
   std::unique_ptr<const ConverterCall> converter(std::size_t parameter);
 
  private:
-  std::vector<Argument> arguments_;
+  std::vector<GivenArgument> arguments_;
 };
 
 // An error is what is wrong with the arguments ("the regular expression ...: missing )"); the

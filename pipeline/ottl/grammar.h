@@ -24,7 +24,6 @@ class Parser {
 
   Result<BooleanPtr> condition();
   Result<StatementSyntax> statement();
-  Result<PathSyntax> only_path();
 
  private:
   class Nesting {

@@ -53,13 +53,6 @@ Result<StatementSyntax> Parser::statement() {
   return parsed;
 }
 
-Result<PathSyntax> Parser::only_path() {
-  if (now().kind != TokenKind::kName) return unexpected_token("a path");
-  Result<PathSyntax> parsed = path();
-  if (parsed && now().kind != TokenKind::kEnd) return unexpected_token("the end");
-  return parsed;
-}
-
 template <typename Syntax, typename Operand>
 Result<BooleanPtr> Parser::joined(std::string_view word, Operand operand) {
   const std::size_t position = now().position;
@@ -151,12 +144,6 @@ Result<StatementSyntax> parse_statement(std::string_view text) {
   Parser parser;
   if (Status read = parser.read(text); !read) return std::unexpected(read.error());
   return parser.statement();
-}
-
-Result<PathSyntax> parse_path(std::string_view text) {
-  Parser parser;
-  if (Status read = parser.read(text); !read) return std::unexpected(read.error());
-  return parser.only_path();
 }
 
 }  // namespace kernspan::ottl

@@ -11,7 +11,4 @@ namespace kernspan::ottl {
 Result<BooleanPtr> parse_condition(std::string_view text);
 Result<StatementSyntax> parse_statement(std::string_view text);
 
-// A path alone, for settings that are one.
-Result<PathSyntax> parse_path(std::string_view text);
-
 }  // namespace kernspan::ottl

@@ -26,7 +26,8 @@ class Record {
   Record(const Record&) = delete;
   Record& operator=(const Record&) = delete;
 
-  // What they are made of outlives the record's use. Each begins with an empty cache.
+  // What they are made of outlives the record's use, and is of one tree: another batch takes another
+  // Record. Each begins with an empty cache.
   void open_resource(const otlp::RequestTree& tree, std::uint32_t resource);
   void open_scope(const otlp::RequestTree& tree, std::uint32_t scope);  // and its resource
   void open_span(const otlp::SpanIndex& index, std::size_t span);       // and its scope

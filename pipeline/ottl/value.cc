@@ -31,15 +31,15 @@ std::string_view type_name(ValueType type) {
 }
 
 Value Value::time(Time value) {
-  return Value(std::make_shared<const Time>(std::move(value)));
+  return Value(Made(), std::make_shared<const Time>(std::move(value)));
 }
 
 Value Value::list(List value) {
-  return Value(std::make_shared<List>(std::move(value)));
+  return Value(Made(), std::make_shared<List>(std::move(value)));
 }
 
 Value Value::map(Map value) {
-  return Value(std::make_shared<Map>(std::move(value)));
+  return Value(Made(), std::make_shared<Map>(std::move(value)));
 }
 
 // The telemetry is nested at most kMaxMessageDepth deep (request_check.h).

@@ -82,18 +82,20 @@ using List = std::vector<Value>;
 class Value {
  public:
   Value() = default;  // nil
-  static Value boolean(bool value) { return Value(value); }
-  static Value integer(std::int64_t value) { return Value(value); }
-  static Value number(double value) { return Value(value); }
+  static Value boolean(bool value) { return Value(Made(), value); }
+  static Value integer(std::int64_t value) { return Value(Made(), value); }
+  static Value number(double value) { return Value(Made(), value); }
   static Value string(std::string value) {
-    return Value(StringText{Text::owned(std::move(value))});
+    return Value(Made(), StringText{Text::owned(std::move(value))});
   }
-  static Value string(Text value) { return Value(StringText{std::move(value)}); }
+  static Value string(Text value) { return Value(Made(), StringText{std::move(value)}); }
   static Value borrowed(std::string_view value) { return string(Text::borrowed(value)); }
-  static Value bytes(std::string value) { return Value(BytesText{Text::owned(std::move(value))}); }
-  static Value bytes(Text value) { return Value(BytesText{std::move(value)}); }
+  static Value bytes(std::string value) {
+    return Value(Made(), BytesText{Text::owned(std::move(value))});
+  }
+  static Value bytes(Text value) { return Value(Made(), BytesText{std::move(value)}); }
   static Value time(Time value);
-  static Value duration(Duration value) { return Value(value); }
+  static Value duration(Duration value) { return Value(Made(), value); }
   static Value list(List value);
   static Value map(Map value);
 
@@ -137,8 +139,11 @@ class Value {
   using Data = std::variant<std::monostate, bool, std::int64_t, double, StringText, BytesText,
                             TimeData, Duration, ListData, MapData>;
 
+  // Told apart from all others: a constructor from anything would ask expected<Value> whether a
+  // Value can be made of it, which it answers by asking Value.
+  struct Made {};
   template <typename T>
-  explicit Value(T data) : data_(std::move(data)) {}
+  Value(Made /*tag*/, T data) : data_(std::in_place_type<T>, std::move(data)) {}
 
   Data data_;
 };

@@ -135,7 +135,7 @@ void add_code_converters(FunctionTable& table) {
        })});
   table.add({"Decode", {{"target", kAny}, {"encoding", kString}}, of_two(decode_value)});
   table.add({"Hex", {{"target", kBytesLike}}, of_one([](const Value& target) -> Result<Value> {
-               if (target.is_nil()) return Value();
+               if (target.is_nil()) return target;
                return Value::string(hex_of(target.as_bytes()));
              })});
   table.add({"MD5", {{"target", kString}}, of_one(digest_of<Digest::kMd5>)});

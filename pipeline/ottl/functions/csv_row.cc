@@ -11,7 +11,11 @@ class CsvReader {
   CsvReader(std::string_view text, std::string_view delimiter, bool lazy_quotes)
       : left_(text), delimiter_(delimiter), lazy_quotes_(lazy_quotes) {}
 
-  bool at_end() const { return left_.empty(); }
+  // Lines without anything are none.
+  bool skip_to_line() {
+    while (left_.starts_with('\n') || left_.starts_with("\r\n")) take_line();
+    return !left_.empty();
+  }
 
   // The fields of the next line; of several lines when a quoted field goes over their ends.
   std::vector<std::string> next_line() {
@@ -59,7 +63,7 @@ class CsvReader {
       if (quote == std::string_view::npos) {
         field += without_line_end(line_);
         if (line_.ends_with('\n')) field += '\n';
-        if (at_end()) return lazy_quotes_ ? Outcome::kLast : Outcome::kBadQuote;
+        if (left_.empty()) return lazy_quotes_ ? Outcome::kLast : Outcome::kBadQuote;
         line_ = take_line();
         continue;
       }
@@ -93,9 +97,8 @@ Result<std::vector<std::string>> read_csv_row(std::string_view row, std::string_
                                               bool lazy_quotes) {
   std::vector<std::string> fields;
   bool is_first = true;
-  while (row.starts_with('\n') || row.starts_with("\r\n")) row.remove_prefix(row.find('\n') + 1);
   CsvReader reader(row, delimiter, lazy_quotes);
-  while (!reader.at_end()) {
+  while (reader.skip_to_line()) {
     const std::vector<std::string> line = reader.next_line();
     if (line.empty()) return permanent("read csv line: a quote where none may be");
     for (std::size_t i = 0; i < line.size(); ++i) {

@@ -90,6 +90,7 @@ std::strong_ordering order_numbers(double left, double right) {
 struct SortItem {
   Value value;
   std::string text;  // when texts are compared
+  std::size_t place = 0;
 };
 
 std::strong_ordering order_items(const SortItem& left, const SortItem& right, Order order) {
@@ -112,10 +113,13 @@ Result<Value> sorted(const Value& target, bool descending) {
   if (!order) return permanent("sort with unsupported type: the list has maps, lists or bytes");
   std::vector<SortItem> items;
   for (const Value& value : target.as_list()) {
-    items.push_back({value, *order == Order::kTexts ? as_string(value) : ""});
+    items.push_back({value, *order == Order::kTexts ? as_string(value) : "", items.size()});
   }
-  std::stable_sort(items.begin(), items.end(), [&](const SortItem& left, const SortItem& right) {
-    return descending ? order_items(right, left, *order) < 0 : order_items(left, right, *order) < 0;
+  // What is equal stays in its order.
+  std::ranges::sort(items, [&](const SortItem& left, const SortItem& right) {
+    const auto compared =
+        descending ? order_items(right, left, *order) : order_items(left, right, *order);
+    return compared != 0 ? compared < 0 : left.place < right.place;
   });
   List list;
   for (SortItem& item : items) list.push_back(std::move(item.value));

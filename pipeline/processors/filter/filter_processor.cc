@@ -17,7 +17,10 @@ Result<std::unique_ptr<Processor>> create_filter(const ConfigNode& node,
   ConfigReader reader(node, context.warnings, context.path);
   std::vector<FilterGroup> groups = read_filter_rules(reader);
   if (groups.empty() && reader.errors().empty()) {
-    reader.warning("", "has no conditions for traces: nothing is dropped");
+    context.warnings.add(node.position(),
+                         fmt::format("{}: has no conditions for traces: nothing is "
+                                     "dropped",
+                                     context.path));
   }
   if (Status read = reader.finish(); !read) return std::unexpected(read.error());
   return std::make_unique<FilterProcessor>(context, std::move(groups), next);
