@@ -17,8 +17,6 @@ constexpr std::array kUnbuiltTypes = {
     UnbuiltType{"receivers", "filelog", "this version takes traces and metrics, no logs"},
     UnbuiltType{"receivers", "kafka", kRemove},
     UnbuiltType{"processors", "k8s_attributes", kRemove},
-    UnbuiltType{"processors", "filter", kNeedsGateway},
-    UnbuiltType{"processors", "transform", kNeedsGateway},
     UnbuiltType{"processors", "span", kNeedsGateway},
     UnbuiltType{"processors", "redaction", "do not send what must not be stored"},
     UnbuiltType{"processors", "groupbytrace", "take it out: it only delays"},

@@ -13,11 +13,13 @@
 #include "pipeline/extensions/zpages/zpages.h"
 #include "pipeline/processors/attributes/attributes_processor.h"
 #include "pipeline/processors/batch/batch_processor.h"
+#include "pipeline/processors/filter/filter_processor.h"
 #include "pipeline/processors/memory_limiter/memory_limiter_processor.h"
 #include "pipeline/processors/probabilistic_sampler/probabilistic_sampler_processor.h"
 #include "pipeline/processors/resource/resource_processor.h"
 #include "pipeline/processors/resource_detection/resource_detection_processor.h"
 #include "pipeline/processors/tail_sampling/tail_sampling_processor.h"
+#include "pipeline/processors/transform/transform_processor.h"
 #include "pipeline/receivers/otlp/otlp_factory.h"
 #include "pipeline/receivers/zipkin/zipkin_receiver.h"
 
@@ -28,9 +30,10 @@ Registry pipeline_components() {
   return {
       .receivers = {otlp_receiver_factory(), zipkin_receiver_factory()},
       .processors = {attributes_processor_factory(), batch_processor_factory(),
-                     memory_limiter_processor_factory(), probabilistic_sampler_processor_factory(),
-                     resource_processor_factory(), resource_detection_processor_factory(),
-                     tail_sampling_processor_factory()},
+                     filter_processor_factory(), memory_limiter_processor_factory(),
+                     probabilistic_sampler_processor_factory(), resource_processor_factory(),
+                     resource_detection_processor_factory(), tail_sampling_processor_factory(),
+                     transform_processor_factory()},
       .exporters = {debug_exporter_factory(), file_exporter_factory(), otlp_exporter_factory(),
                     otlp_http_exporter_factory(), prometheus_exporter_factory()},
       .connectors = {forward_connector_factory()},
