@@ -1,11 +1,14 @@
 #include "gateway/components.h"
 
+#include "gateway/replicas/replicas_extension.h"
 #include "pipeline/service/pipeline_components.h"
 
 namespace kernspan {
 
 Registry gateway_components() {
-  return pipeline_components();
+  Registry registry = pipeline_components();
+  registry.extensions.push_back(replicas::replicas_extension_factory());
+  return registry;
 }
 
 }  // namespace kernspan

@@ -33,7 +33,8 @@ std::uint64_t StageBalance::dropped_total() const {
 }
 
 std::int64_t StageBalance::difference() const {
-  return static_cast<std::int64_t>(passed_on + held + dropped_total() - taken - recovered);
+  return static_cast<std::int64_t>(passed_on + to_peers + held + dropped_total() - taken -
+                                   recovered - from_peers);
 }
 
 Counter& StageBooks::dropped(std::string_view reason) {
@@ -48,7 +49,9 @@ StageBalance StageBooks::balance() const {
                        .unit = unit_,
                        .taken = taken_.value(),
                        .recovered = recovered_.value(),
+                       .from_peers = from_peers_.value(),
                        .passed_on = passed_on_.value(),
+                       .to_peers = to_peers_.value(),
                        .held = held_.load(std::memory_order_relaxed),
                        .refused = refused_.value(),
                        .dropped = {}};
@@ -97,6 +100,10 @@ std::string Ledger::summary() const {
       text +=
           fmt::format("{:<{}}  {:<8} {:>12} from disk\n", "", width, "recovered", stage.recovered);
     }
+    for (const auto& [what, count] :
+         {std::pair("from peers", stage.from_peers), std::pair("to peers", stage.to_peers)}) {
+      if (count != 0) text += fmt::format("{:<{}}  {:<8} {:>12} {}\n", "", width, "", count, what);
+    }
     for (const auto& [reason, count] : stage.dropped) {
       text += fmt::format("{:<{}}  {:<8} {:>12} {}\n", "", width, "dropped", count, reason);
     }
@@ -110,6 +117,10 @@ void Ledger::collect(std::vector<MetricFamily>& families) const {
   MetricFamily recovered =
       family_of("recovered", "What the stage found on disk when it started.", kCounter);
   MetricFamily passed_on = family_of("passed_on", "What the stage handed to the next.", kCounter);
+  MetricFamily from_peers =
+      family_of("from_peers", "What other replicas handed over to the stage.", kCounter);
+  MetricFamily to_peers =
+      family_of("to_peers", "What other replicas took over from the stage.", kCounter);
   MetricFamily held = family_of("held", "What the stage has now, in queues and batches.", kGauge);
   MetricFamily refused = family_of("refused", "What the stage did not accept.", kCounter);
   MetricFamily dropped = family_of("dropped", "What the stage lost, by reason.", kCounter);
@@ -120,6 +131,10 @@ void Ledger::collect(std::vector<MetricFamily>& families) const {
     passed_on.samples.push_back({labels, static_cast<double>(stage.passed_on)});
     held.samples.push_back({labels, static_cast<double>(stage.held)});
     refused.samples.push_back({labels, static_cast<double>(stage.refused)});
+    if (stage.from_peers + stage.to_peers != 0) {
+      from_peers.samples.push_back({labels, static_cast<double>(stage.from_peers)});
+      to_peers.samples.push_back({labels, static_cast<double>(stage.to_peers)});
+    }
     for (const auto& [reason, count] : stage.dropped) {
       MetricLabels with_reason = labels;
       with_reason.emplace("reason", reason);
@@ -128,6 +143,9 @@ void Ledger::collect(std::vector<MetricFamily>& families) const {
   }
   for (MetricFamily* family : {&taken, &recovered, &passed_on, &held, &refused, &dropped}) {
     families.push_back(std::move(*family));
+  }
+  for (MetricFamily* family : {&from_peers, &to_peers}) {
+    if (!family->samples.empty()) families.push_back(std::move(*family));
   }
 }
 

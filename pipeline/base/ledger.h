@@ -1,10 +1,11 @@
 // The books of the data that passes through a daemon, stage by stage from the source to the last
 // exporter. For each stage, at rest:
 //
-//   taken + recovered = passed_on + held + dropped{reason}
+//   taken + recovered + from_peers = passed_on + to_peers + held + dropped{reason}
 //
 // `recovered` is what the stage found on disk when it started: an earlier process took it, and held
-// it when it ended.
+// it when it ended. `from_peers` and `to_peers` is what the same stage of other replicas has handed
+// over, and has taken over.
 //
 // Input that a stage refused (it answered with an error) was never taken: the stage before keeps or
 // drops it, in its own books; `refused` only says how often that happened.
@@ -29,15 +30,17 @@ struct StageBalance {
   std::string unit;
   std::uint64_t taken = 0;
   std::uint64_t recovered = 0;
+  std::uint64_t from_peers = 0;
   std::uint64_t passed_on = 0;
+  std::uint64_t to_peers = 0;
   std::uint64_t held = 0;
   std::uint64_t refused = 0;
   std::map<std::string, std::uint64_t>
       dropped;  // by reason; reasons that never happened are left out
 
   std::uint64_t dropped_total() const;
-  // passed_on + held + dropped - taken - recovered: negative when something vanished, positive when
-  // something was counted twice. While data moves it may be off by what is between two counters.
+  // What went out, is held or was dropped, less what came in: negative when something vanished,
+  // positive when something was counted twice. While data moves it may be off by what is between two counters.
   std::int64_t difference() const;
   bool balances() const { return difference() == 0; }
 };
@@ -52,7 +55,9 @@ class StageBooks {
 
   void take(std::uint64_t count) { taken_.add(count); }
   void recover(std::uint64_t count) { recovered_.add(count); }
+  void take_from_peer(std::uint64_t count) { from_peers_.add(count); }
   void pass_on(std::uint64_t count) { passed_on_.add(count); }
+  void hand_to_peer(std::uint64_t count) { to_peers_.add(count); }
   void refuse(std::uint64_t count) { refused_.add(count); }
   // What the stage has taken and neither passed on nor dropped (its queue), kept by the stage
   // itself so that the balance is a check and not a definition.
@@ -71,7 +76,9 @@ class StageBooks {
   const std::string unit_;
   Counter taken_;
   Counter recovered_;
+  Counter from_peers_;
   Counter passed_on_;
+  Counter to_peers_;
   Counter refused_;
   std::atomic<std::uint64_t> held_{0};
   mutable std::mutex mutex_;  // guards the map, not the counters in it
@@ -95,7 +102,8 @@ class Ledger {
   // the books balance.
   std::string summary() const;
 
-  // The same numbers as kernspan_stage_{taken,recovered,passed_on,held,refused,dropped}.
+  // The same numbers as kernspan_stage_{taken,recovered,passed_on,held,refused,dropped}, and
+  // kernspan_stage_{from_peers,to_peers} of stages that have peers.
   void collect(std::vector<MetricFamily>& families) const;
 
  private:

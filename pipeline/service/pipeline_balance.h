@@ -2,7 +2,7 @@
 //
 // Each component keeps its own books (ledger.h). A pipeline's balance is what they say together:
 //
-//   within a component   taken + recovered = passed_on + held + dropped
+//   within a component   taken + recovered + from_peers = passed_on + to_peers + held + dropped
 //   from one to the next passed_on by the one = taken by the other
 //
 // The difference is the sum of all deviations, each without its sign, so that two cannot hide each

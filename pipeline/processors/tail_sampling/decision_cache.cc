@@ -6,6 +6,7 @@ void DecisionCache::put(const TraceId& id, const TraceDecision& decision) {
   if (capacity_ == 0) return;
   if (const auto found = by_id_.find(id); found != by_id_.end()) {
     entries_[found->second].decision = decision;
+    entries_[found->second].is_given = false;
     unlink(found->second);
     link_newest(found->second);
     return;
@@ -20,6 +21,7 @@ void DecisionCache::put(const TraceId& id, const TraceDecision& decision) {
   }
   entries_[number].id = id;
   entries_[number].decision = decision;
+  entries_[number].is_given = false;
   by_id_.emplace(id, number);
   link_newest(number);
 }

@@ -25,6 +25,14 @@ class DecisionCache {
   std::size_t size() const { return by_id_.size(); }
   std::size_t capacity() const { return capacity_; }
 
+  // Those that take() answers true for are not offered again, until the same trace is put in anew.
+  template <typename Take>  // bool(const TraceId&, const TraceDecision&)
+  void give(Take take) {
+    for (Entry& entry : entries_) {
+      if (!entry.is_given) entry.is_given = take(entry.id, entry.decision);
+    }
+  }
+
   template <typename Visit>  // (const TraceId&, const TraceDecision&)
   void for_each(Visit visit) const {
     for (const auto& [id, number] : by_id_) visit(id, entries_[number].decision);
@@ -37,6 +45,7 @@ class DecisionCache {
     TraceDecision decision;
     std::uint32_t newer = kNone;
     std::uint32_t older = kNone;
+    bool is_given = false;  // to the replica that owns the trace
   };
 
   void unlink(std::uint32_t number);

@@ -118,6 +118,7 @@ bool Shard::take_span(const Arrival& arrival, std::uint32_t span, std::uint32_t&
       return true;
     }
   }
+  see_earlier(trace, arrival.first_seen_ns);
   hold(trace, request, span);
   if (!fields.parent_span_id.is_valid()) see_root(trace);
   if (is_too_large(table_[trace])) {
@@ -153,6 +154,7 @@ bool Shard::take_group(const Arrival& arrival, std::span<const std::uint32_t> gr
     for (const std::uint32_t span : group) follow_late(table_[trace], request, span);
     return true;
   }
+  see_earlier(trace, arrival.first_seen_ns);
   for (const std::uint32_t span : group) {
     hold(trace, request, span);
     if (!request.index().spans()[span].parent_span_id.is_valid()) see_root(trace);
@@ -257,7 +259,9 @@ void Shard::advance() {
   wheel_.take_due(now_ns_, due_);
   if (due_.empty()) return;
   const std::uint64_t begin_ns = now_ns_;
-  for (const std::uint32_t trace : due_) decide(trace, Cause::kDue);
+  for (const std::uint32_t trace : due_) {
+    if (may_decide(trace)) decide(trace, Cause::kDue);
+  }
   counters_.round_latency_ms.observe(1e3 * seconds_between(begin_ns, now_ns_));
   account();
 }

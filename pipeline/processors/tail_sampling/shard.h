@@ -13,11 +13,14 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <span>
 #include <vector>
 
 #include "pipeline/base/clock.h"
+#include "pipeline/component/replica_ring.h"
+#include "pipeline/component/trace_ownership.h"
 #include "pipeline/processors/tail_sampling/decision_cache.h"
 #include "pipeline/processors/tail_sampling/held_memory.h"
 #include "pipeline/processors/tail_sampling/held_request.h"
@@ -79,6 +82,14 @@ class Shard {
   // What others have decided. Held spans of the trace follow it at once.
   void remember(const TraceId& id, const TraceDecision& decision);
 
+  // The replicas of the tier, when there are others (shard_replicas.cc). From now on what is due is
+  // decided when the ownership allows it; `alone` counts what could wait no longer.
+  void follow_ring(std::shared_ptr<const TraceOwnership> ownership, Counter& alone);
+  // Hands over what other replicas own, decisions included: the spans are no longer held here when
+  // `hand_over` has succeeded. False: it has failed, and the rest is still here.
+  using HandOver = std::function<Status(HandOff&)>;
+  bool give_up_foreign(const HandOver& hand_over);
+
   const TraceTable& traces() const { return table_; }
   // Publishes its part of the gauges.
   void publish();
@@ -90,6 +101,12 @@ class Shard {
   bool take_group(const Arrival& arrival, std::span<const std::uint32_t> group);
   std::vector<std::uint32_t> by_resource_and_trace(const Arrival& arrival) const;
   std::uint32_t open(const TraceId& id, std::uint64_t first_seen_ns);
+  void see_earlier(std::uint32_t trace, std::uint64_t first_seen_ns);
+  bool may_decide(std::uint32_t trace);
+  bool give_up_traces(const std::vector<std::uint32_t>& traces, const HandOver& hand_over);
+  bool give_up_decided(const HandOver& hand_over);
+  bool give_up_cached(DecisionCache& cache, const HandOver& hand_over);
+  void remove_given(std::uint32_t trace);
   void hold(std::uint32_t trace, HeldRequest& request, std::uint32_t span);
   bool is_too_large(const TraceEntry& entry) const;
   void see_root(std::uint32_t trace);
@@ -116,6 +133,8 @@ class Shard {
   HeldMemory& memory_;
   SamplingCounters& counters_;
   const Clock& clock_;
+  std::shared_ptr<const TraceOwnership> ownership_;  // null: there are no other replicas
+  Counter* alone_ = nullptr;
 
   TraceTable table_;
   TimingWheel wheel_;

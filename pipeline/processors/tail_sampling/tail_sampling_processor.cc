@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <bit>
+#include <map>
 #include <optional>
 #include <thread>
 #include <utility>
@@ -27,9 +29,10 @@ Result<std::unique_ptr<Processor>> create(const ConfigNode& node, const Componen
                                stateful));
     }
   }
+  ReplicaRing* const replicas = read_replicas(reader, context.extensions);
   if (Status read = reader.finish(); !read) return std::unexpected(read.error());
   return std::make_unique<sampling::TailSamplingProcessor>(context, settings, std::move(policies),
-                                                           next);
+                                                           next, HostMemory("/"), replicas);
 }
 
 }  // namespace
@@ -59,12 +62,16 @@ std::uint64_t held_bytes_of(const otlp::Batch& batch) {
   return batch.byte_count() + batch.item_count() * (sizeof(otlp::IndexedSpan) + sizeof(SpanNode));
 }
 
+std::uint64_t seen_at(std::uint64_t now_ns, nanoseconds age) {
+  return now_ns - std::min(now_ns, static_cast<std::uint64_t>(age.count()));
+}
+
 }  // namespace
 
 TailSamplingProcessor::TailSamplingProcessor(const ComponentContext& context,
                                              const TailSamplingSettings& settings,
                                              std::vector<PolicySettings> policies, Consumer& next,
-                                             HostMemory memory)
+                                             HostMemory memory, ReplicaRing* replicas)
     : context_(context),
       path_(context.path),
       settings_(settings),
@@ -73,7 +80,9 @@ TailSamplingProcessor::TailSamplingProcessor(const ComponentContext& context,
       clock_(context.clock),
       host_memory_(std::move(memory)),
       counters_(context),
-      policy_counters_(policy_settings_, context.id, context.metrics) {}
+      policy_counters_(policy_settings_, context.id, context.metrics),
+      looked_at_(settings.num_shards),
+      door_(context, replicas, *this) {}
 
 TailSamplingProcessor::~TailSamplingProcessor() {
   stop(std::chrono::steady_clock::now());
@@ -104,11 +113,15 @@ Status TailSamplingProcessor::start() {
     };
     auto shard =
         std::make_unique<Shard>(settings_, count, std::move(decide), *memory_, counters_, clock_);
-    shards_.push_back(std::make_unique<ShardThread>(
-        path_, std::move(shard), [policies] { policies->publish_counts(); }, *memory_, counters_,
-        next_, clock_));
+    auto after_round = [this, policies, &held = *shard, &looked_at = looked_at_[i]] {
+      policies->publish_counts();
+      give_up_foreign(held, looked_at);
+    };
+    shards_.push_back(std::make_unique<ShardThread>(path_, std::move(shard), std::move(after_round),
+                                                    *memory_, counters_, next_, clock_));
   }
   for (const auto& shard : shards_) shard->start();
+  door_.start();
   is_running_ = true;
   return {};
 }
@@ -117,6 +130,9 @@ void TailSamplingProcessor::stop(std::chrono::steady_clock::time_point deadline)
   is_running_ = false;
   // Producers have stopped; who is still on the way in leaves at the next look at is_running_.
   while (callers_ != 0) std::this_thread::sleep_for(kWaitStep);
+  // The other half is for what is decided here.
+  const auto now = std::chrono::steady_clock::now();
+  door_.stop(now < deadline ? now + (deadline - now) / 2 : deadline);
   for (const auto& shard : shards_) shard->begin_stop(deadline);
   for (const auto& shard : shards_) shard->stop();
   shards_.clear();
@@ -162,28 +178,63 @@ Status TailSamplingProcessor::consume(otlp::Batch batch) {
     ~Caller() { --callers; }
     std::atomic<std::uint64_t>& callers;
   } const caller(callers_);
-  const std::size_t spans = batch.item_count();
-  if (!is_running_) {
-    counters_.books.refuse(spans);
-    return refusal("is not running");
-  }
+  return door_.consume(std::move(batch));
+}
+
+// What was refused is in the door's books.
+Status TailSamplingProcessor::room(const otlp::Batch& batch) {
+  if (!is_running_) return refusal("is not running");
   const std::uint64_t bytes = held_bytes_of(batch);
   if (bytes > memory_->limit()) {
-    counters_.books.refuse(spans);
     return permanent(fmt::format("{}: a request of {} bytes is more than memory_limit allows",
                                  path_, batch.byte_count()));
   }
-  if (!wait_for_room(bytes)) {
-    counters_.books.refuse(spans);
-    return refusal(is_running_
-                       ? "is full: traces wait for their decision, or for the next component"
-                       : "is not running");
+  if (wait_for_room(bytes)) return {};
+  return refusal(is_running_ ? "is full: traces wait for their decision, or for the next component"
+                             : "is not running");
+}
+
+void TailSamplingProcessor::keep(otlp::Batch spans, const TraceHolder::Arrival& arrival) {
+  HeldRequest* const request = HeldRequest::make(spans, next_sequence_++, *memory_);
+  if (!arrival.ages.empty()) return hand_out_by_age(*request, arrival);
+  hand_out(*request, seen_at(clock_.monotonic_ns(), arrival.age));
+}
+
+void TailSamplingProcessor::keep_decided(std::span<const DecidedTrace> decided) {
+  std::vector<std::vector<DecidedTrace>> parts(shards_.size());
+  for (const DecidedTrace& trace : decided) {
+    if (trace.verdict > static_cast<std::uint8_t>(TraceStatus::kDropped)) continue;
+    parts[shard_of(trace.trace_id, parts.size())].push_back(trace);
   }
-  HeldRequest* const request = HeldRequest::make(batch, next_sequence_++, *memory_);
-  counters_.books.take(spans);
-  counters_.books.hold(spans);
-  hand_out(*request, clock_.monotonic_ns());
-  return {};
+  for (std::size_t i = 0; i < parts.size(); ++i) {
+    if (parts[i].empty()) continue;
+    shards_[i]->post([traces = std::move(parts[i])](Shard& shard) {
+      for (const DecidedTrace& trace : traces) {
+        shard.remember(trace.trace_id, {.status = static_cast<TraceStatus>(trace.verdict),
+                                        .probability = std::bit_cast<double>(trace.detail)});
+      }
+    });
+  }
+}
+
+void TailSamplingProcessor::look_at_ring() {
+  for (const auto& shard : shards_) shard->post([](Shard&) {});  // the round does it
+}
+
+std::uint64_t TailSamplingProcessor::looked_at() const {
+  std::uint64_t least = door_.generation();
+  for (const auto& looked_at : looked_at_) least = std::min(least, looked_at.load());
+  return least;
+}
+
+// In the shard's thread.
+void TailSamplingProcessor::give_up_foreign(Shard& shard, std::atomic<std::uint64_t>& looked_at) {
+  const std::uint64_t generation = door_.generation();
+  if (looked_at == generation || !door_.has_replicas()) return;
+  shard.follow_ring(door_.ownership(), door_.alone_decisions());
+  if (shard.give_up_foreign([this](HandOff& hand_off) { return door_.hand_over(hand_off); })) {
+    looked_at = generation;
+  }
 }
 
 // The request may be gone as soon as its last part has been pushed.
@@ -200,6 +251,27 @@ void TailSamplingProcessor::hand_out(HeldRequest& request, std::uint64_t first_s
     if (parts[i].empty()) continue;
     shards_[i]->push(
         {.request = &request, .spans = std::move(parts[i]), .first_seen_ns = first_seen_ns});
+  }
+}
+
+// What another replica has held: each trace with its own age.
+void TailSamplingProcessor::hand_out_by_age(HeldRequest& request,
+                                            const TraceHolder::Arrival& arrival) {
+  const std::uint64_t now = clock_.monotonic_ns();
+  std::map<TraceId, std::uint64_t> first_seen;
+  for (const TraceAge& age : arrival.ages) first_seen[age.trace_id] = seen_at(now, age.age);
+  std::map<std::pair<std::size_t, std::uint64_t>, std::vector<std::uint32_t>> parts;
+  const std::span<const otlp::IndexedSpan> spans = request.index().spans();
+  for (std::uint32_t i = 0; i < spans.size(); ++i) {
+    const TraceId& id = spans[i].trace_id;
+    const auto known = first_seen.find(id);
+    const std::uint64_t seen =
+        known == first_seen.end() ? seen_at(now, arrival.age) : known->second;
+    parts[{shard_of(id, shards_.size()), seen}].push_back(i);
+  }
+  for (auto& [key, part] : parts) {
+    shards_[key.first]->push(
+        {.request = &request, .spans = std::move(part), .first_seen_ns = key.second});
   }
 }
 

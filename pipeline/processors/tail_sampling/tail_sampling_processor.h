@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "pipeline/component/factory.h"
+#include "pipeline/component/trace_door.h"
 #include "pipeline/processors/memory_limiter/host_memory.h"
 #include "pipeline/processors/tail_sampling/policies/policies.h"
 #include "pipeline/processors/tail_sampling/shard_thread.h"
@@ -24,11 +25,12 @@ namespace sampling {
 // Books: spans are held until their trace is decided and the next component has taken them, or
 // dropped by reason: not_sampled, dropped_by_policy, trace_too_large, dropped_too_early,
 // pending_at_shutdown, permanent_error, shutdown.
-class TailSamplingProcessor final : public Processor {
+class TailSamplingProcessor final : public Processor, private TraceHolder {
  public:
+  // `replicas` may be null: then there are no others.
   TailSamplingProcessor(const ComponentContext& context, const TailSamplingSettings& settings,
                         std::vector<PolicySettings> policies, Consumer& next,
-                        HostMemory memory = HostMemory("/"));
+                        HostMemory memory = HostMemory("/"), ReplicaRing* replicas = nullptr);
   ~TailSamplingProcessor() override;
 
   Status start() override;
@@ -42,9 +44,18 @@ class TailSamplingProcessor final : public Processor {
  private:
   struct ShardParts;
 
+  // What the door lets in, and what it tells.
+  Status room(const otlp::Batch& batch) override;
+  void keep(otlp::Batch spans, const TraceHolder::Arrival& arrival) override;
+  void keep_decided(std::span<const DecidedTrace> decided) override;
+  void look_at_ring() override;
+  std::uint64_t looked_at() const override;
+
+  void give_up_foreign(Shard& shard, std::atomic<std::uint64_t>& looked_at);
   Status refusal(const char* reason);
   bool wait_for_room(std::uint64_t bytes);
   void hand_out(HeldRequest& request, std::uint64_t first_seen_ns);
+  void hand_out_by_age(HeldRequest& request, const TraceHolder::Arrival& arrival);
 
   const ComponentContext context_;
   const std::string path_;
@@ -59,6 +70,8 @@ class TailSamplingProcessor final : public Processor {
   // Made by start().
   std::unique_ptr<HeldMemory> memory_;
   std::vector<std::unique_ptr<ShardThread>> shards_;
+  std::vector<std::atomic<std::uint64_t>> looked_at_;  // of each shard: the door's generation
+  TraceDoor door_;
   std::atomic<bool> is_running_{false};
   std::atomic<std::uint64_t> callers_{0};  // in consume()
   std::atomic<std::uint64_t> next_sequence_{0};

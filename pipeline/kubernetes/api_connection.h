@@ -1,0 +1,45 @@
+#pragma once
+
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "pipeline/base/error.h"
+#include "pipeline/kubernetes/api_access.h"
+
+namespace kernspan::kube {
+
+// GETs of the API, one after the other over one connection. interrupt() may be called from any
+// thread, the rest from one.
+class ApiConnection {
+ public:
+  // The next piece of a body; false ends the transfer.
+  using OnData = std::function<bool(std::string_view)>;
+
+  explicit ApiConnection(ApiAccess access);
+  ~ApiConnection();
+
+  struct Answer {
+    long status = 0;
+    bool ended_early = false;  // by on_data
+  };
+  // `target` is path and query. The body of a 200 goes to on_data as it comes; the message of
+  // another status is in *reason (Kubernetes' own words). An error: no connection, a timeout, an
+  // interruption; the token is in none.
+  Result<Answer> get(const std::string& target, std::chrono::nanoseconds timeout,
+                     const OnData& on_data, std::string* reason);
+
+  // Ends the transfer under way and all to come.
+  void interrupt();
+
+ private:
+  struct State;  // keeps libcurl's headers out of this one
+  const std::unique_ptr<State> state_;
+};
+
+// For a query: "a=b" becomes "a%3Db".
+std::string url_encoded(std::string_view text);
+
+}  // namespace kernspan::kube
