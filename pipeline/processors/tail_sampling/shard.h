@@ -97,6 +97,8 @@ class Shard {
  private:
   enum class Cause { kDue, kMemory, kGiant, kTraces, kTooLarge, kTooEarly, kShutdown, kOther };
 
+  static TraceDecision decision_of(const Verdict& verdict);
+
   bool take_span(const Arrival& arrival, std::uint32_t span, std::uint32_t& trace);
   bool take_group(const Arrival& arrival, std::span<const std::uint32_t> group);
   std::vector<std::uint32_t> by_resource_and_trace(const Arrival& arrival) const;

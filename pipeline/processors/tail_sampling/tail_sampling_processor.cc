@@ -1,7 +1,6 @@
 #include "pipeline/processors/tail_sampling/tail_sampling_processor.h"
 
 #include <fmt/format.h>
-#include <malloc.h>
 
 #include <algorithm>
 #include <bit>
@@ -53,14 +52,6 @@ constexpr std::uint64_t kMib = 1024 * 1024;
 constexpr milliseconds kMaxWait{500};
 constexpr milliseconds kWaitStep{5};
 
-// Requests are freed at the pace at which new ones come. The C library would give each back to the
-// kernel, and get it again page by page: a third of the gateway's CPU. What it keeps instead is
-// given back when a memory_limiter asks for it.
-void keep_freed_memory() {
-  mallopt(M_MMAP_THRESHOLD, 32 << 20);
-  mallopt(M_TRIM_THRESHOLD, 512 << 20);
-}
-
 // Upper half of the hash: the shard's own table takes the lower bits.
 std::size_t shard_of(const TraceId& id, std::size_t shards) {
   return static_cast<std::size_t>((TraceIdHash{}(id) >> 32) * shards >> 32);
@@ -98,7 +89,6 @@ TailSamplingProcessor::~TailSamplingProcessor() {
 }
 
 Status TailSamplingProcessor::start() {
-  keep_freed_memory();
   std::uint64_t total_bytes = 0;
   if (settings_.memory_limit_mib == 0) {
     const Result<std::uint64_t> total = host_memory_.total_bytes();
