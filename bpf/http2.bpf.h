@@ -188,8 +188,7 @@ static __always_inline struct ks_http2_socket* ks_http2_state(struct sock* sk) {
 /* As ks_http2_follow(), with the socket's frame state, which is made and ends here. */
 static __always_inline void ks_follow_http2(struct ks_scratch* work, struct ks_socket* socket,
                                             struct sock* sk, ks_u32 begin, int reason) {
-  struct ks_http2_socket* http2 =
-      bpf_sk_storage_get(&http2_sockets, sk, 0, BPF_SK_STORAGE_GET_F_CREATE);
+  struct ks_http2_socket* http2 = KS_MAKE_SOCKET_STORAGE(http2_sockets, sk);
   if (!http2) {
     ks_count(KS_COUNT_NO_STORAGE);
     socket->protocol = KS_PROTOCOL_GIVEN_UP;

@@ -41,7 +41,7 @@ static __always_inline void on_connect(struct sock* sk) {
   struct task_struct* task = bpf_get_current_task_btf();
   const ks_u64 pid_tgid = bpf_get_current_pid_tgid();
   if (task->flags & KS_PF_KTHREAD) return;
-  struct ks_socket* socket = bpf_sk_storage_get(&sockets, sk, 0, BPF_SK_STORAGE_GET_F_CREATE);
+  struct ks_socket* socket = KS_MAKE_SOCKET_STORAGE(sockets, sk);
   if (socket) {
     /* A socket may be connected again after a failure, or to somebody else. */
     if (socket->protocol == KS_PROTOCOL_HTTP2) bpf_sk_storage_delete(&http2_sockets, sk);

@@ -109,6 +109,16 @@ struct {
   __type(value, struct ks_http2_socket);
 } http2_sockets SEC(".maps");
 
+/* A socket's storage, made if need be. Both directions of a socket may come first at the same time, on two CPUs: one of
+ * them makes the storage, and the kernel answers the other with nothing (EEXIST or EAGAIN inside). It is there when asked
+ * for again. */
+#define KS_MAKE_SOCKET_STORAGE(map, sk)                                             \
+  ({                                                                                \
+    void* made = bpf_sk_storage_get(&map, sk, 0, BPF_SK_STORAGE_GET_F_CREATE);      \
+    if (!made) made = bpf_sk_storage_get(&map, sk, 0, BPF_SK_STORAGE_GET_F_CREATE); \
+    made;                                                                           \
+  })
+
 /* Working memory of one transfer, by enum ks_scratch_slot; its contents mean nothing between runs.
  * Tracepoint programs run with preemption off. fexit programs do not, but the kernel refuses to run
  * a program again on a CPU where it is already running (and counts that), and as each has its own

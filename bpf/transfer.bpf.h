@@ -382,8 +382,9 @@ static __always_inline void on_transfer(struct sock* sk, int ret, int flags, ks_
   }
   /* Urgent data and the error queue are not the stream. */
   if (flags & (KS_MSG_OOB | KS_MSG_ERRQUEUE)) return;
+  /* A first transfer of nothing is the end of a stream that nobody followed. */
   struct ks_socket* socket =
-      bpf_sk_storage_get(&sockets, sk, 0, ret == 0 ? 0 : BPF_SK_STORAGE_GET_F_CREATE);
+      ret == 0 ? bpf_sk_storage_get(&sockets, sk, 0, 0) : KS_MAKE_SOCKET_STORAGE(sockets, sk);
   if (!socket) {
     if (ret != 0) ks_count(KS_COUNT_NO_STORAGE);
     return;

@@ -58,6 +58,7 @@ namespace kernspan {
   /* What grpc-go programs said of their streams. */                                           \
   X(calls_matched, "grpc_calls_matched")                                                       \
   X(methods_learned, "grpc_methods_learned") /* of them, those that the wire did not tell */   \
+  X(methods_shared, "grpc_methods_shared")   /* known of the other end of the same request */  \
   X(calls_conflicting, "grpc_calls_conflicting")                                               \
   X(calls_late, "grpc_calls_late")           /* the stream was over */                         \
   X(calls_unmatched, "grpc_calls_unmatched") /* no such stream came by within a second */      \

@@ -53,7 +53,7 @@ inline constexpr std::array kTurns = {
     Variant{"tracepoint", kTracepointSwitch, "tracepoint sched_switch"},
 };
 
-inline constexpr std::array kUprobeGrpcGo = {"go_new_stream", "go_handle"};
+inline constexpr std::array kUprobeGrpcGo = {"go_new_stream", "go_handle", "number_sockets"};
 inline constexpr std::array kGrpcGo = {
     Variant{"uprobe", kUprobeGrpcGo, "uprobes; bpf_rdonly_cast (kernel 6.2) or no lockdown", true},
 };

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "agent/conn/shared_method.h"
+
 namespace kernspan {
 namespace {
 
@@ -246,6 +248,10 @@ void Tracer::write(Exchange& exchange, otlp::RequestEncoder& encoder) {
       exchange.parent->error_type.empty() && exchange.parent->partial.empty()) {
     exchange.end_ns = std::clamp(exchange.end_ns, exchange.start_ns,
                                  std::max(exchange.start_ns, exchange.parent->end_ns));
+  }
+  // A server's span is written before its client's, which has ended later.
+  if (exchange.evidence == Evidence::kWire && share_method(*exchange.parent, exchange)) {
+    ++counters_.connections.http2.methods_shared;
   }
   begin_resource(exchange.tgid, encoder);
   writer_.write(exchange, encoder);

@@ -6,6 +6,7 @@
 #include <string_view>
 #include <vector>
 
+#include "pipeline/base/error.h"
 #include "pipeline/base/ids.h"
 #include "pipeline/base/ledger.h"
 
@@ -45,16 +46,21 @@ class ServiceView {
     std::vector<SpanSample> errors;
   };
   virtual Samples samples(std::string_view pipeline) const = 0;
+
+  // Whether every pipeline would take a small request at the moment (Consumer::admit()); else which
+  // one would not, and why. Between pipelines_ready() and pipelines_not_ready().
+  virtual Status readiness() const = 0;
 };
 
-// An extension that wants to see it implements this beside Extension. Spans are sampled only when
-// there is one.
+// An extension that wants to see it implements this beside Extension.
 class ServiceObserver {
  public:
   virtual ~ServiceObserver() = default;
 
   // Called once, before start(). The view outlives the extension's stop().
   virtual void observe(const ServiceView& view) = 0;
+  // Spans are sampled only when somebody wants them.
+  virtual bool wants_samples() const { return false; }
 };
 
 }  // namespace kernspan

@@ -153,13 +153,15 @@ Result<Consumer*> GraphBuilder::head_of(const PipelineSettings& pipeline) {
   }
   next = tapped(pipeline, next);
   heads_.emplace(pipeline.id, next);
+  graph_->description_->add_head(pipeline, *next);
   return next;
 }
 
 Consumer* GraphBuilder::tapped(const PipelineSettings& pipeline, Consumer* head) {
   const bool is_observed =
       std::ranges::any_of(graph_->extension_views_, [](const Extension* extension) {
-        return dynamic_cast<const ServiceObserver*>(extension) != nullptr;
+        const auto* observer = dynamic_cast<const ServiceObserver*>(extension);
+        return observer != nullptr && observer->wants_samples();
       });
   if (!is_observed || pipeline.signal != otlp::Signal::kTraces) return head;
   auto tap = std::make_unique<SpanTap>(*head, context_.clock);

@@ -1,5 +1,7 @@
 #include "pipeline/service/service_description.h"
 
+#include <fmt/format.h>
+
 namespace kernspan {
 namespace {
 
@@ -26,6 +28,17 @@ ServiceDescription::ServiceDescription(const ServiceSettings& settings, const Le
 ServiceView::Samples ServiceDescription::samples(std::string_view pipeline) const {
   const auto found = taps_.find(pipeline);
   return found == taps_.end() ? Samples() : found->second->samples();
+}
+
+Status ServiceDescription::readiness() const {
+  constexpr std::size_t kSmallRequest = 1;
+  for (const Head& head : heads_) {
+    if (const Status admitted = head.consumer->admit(head.signal, kSmallRequest); !admitted) {
+      return retryable(
+          fmt::format("pipeline {} refuses: {}", head.pipeline, admitted.error().message));
+    }
+  }
+  return {};
 }
 
 }  // namespace kernspan

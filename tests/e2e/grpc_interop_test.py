@@ -17,7 +17,8 @@ ANY = object()
 
 # What a case does: (service, method, status, messages to the server, to the client) per call. Of the calls that
 # the client gives up nothing is certain but the method; of the two that it may give up before they are
-# on the wire not even that there is one.
+# on the wire not even that there is one. What the server refuses by its name alone it may answer before the client
+# has sent the message, which then stays where it is.
 CALLS = {
     "empty_unary": [(TEST, "EmptyCall", 0, 1, 1)],
     "large_unary": [(TEST, "UnaryCall", 0, 1, 1)],
@@ -32,10 +33,14 @@ CALLS = {
                                 (TEST, "FullDuplexCall", UNKNOWN, 1, 0)],
     "special_status_message": [(TEST, "UnaryCall", UNKNOWN, 1, 0)],
     "custom_metadata": [(TEST, "UnaryCall", 0, 1, 1), (TEST, "FullDuplexCall", 0, 1, 1)],
-    "unimplemented_method": [(TEST, "UnimplementedCall", UNIMPLEMENTED, 1, 0)],
-    "unimplemented_service": [("grpc.testing.UnimplementedService", "UnimplementedCall", UNIMPLEMENTED, 1, 0)],
+    "unimplemented_method": [(TEST, "UnimplementedCall", UNIMPLEMENTED, ANY, 0)],
+    "unimplemented_service": [("grpc.testing.UnimplementedService", "UnimplementedCall", UNIMPLEMENTED, ANY, 0)],
 }
 MAY_BE_NONE = ("timeout_on_sleeping_server", "cancel_after_begin")
+
+# The client's cancellation races with the end of its own stream: on a busy machine the call succeeds now and then.
+CANCELLED_TOO_LATE = "CloseAndRecv() got error code 0, want 1"
+SHORT_CONNECTIONS = 100
 
 
 def setUpModule():
@@ -67,15 +72,34 @@ class InteropTest(LiveCase):
                                f"--test_case={case}"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                               text=True) as process:
             output, _ = process.communicate(timeout=30)
-            self.assertEqual(process.returncode, 0, f"{case}: {output}")
+            if case != "cancel_after_begin" or CANCELLED_TOO_LATE not in output:
+                self.assertEqual(process.returncode, 0, f"{case}: {output}")
             return process.pid
 
-    def test_standard_cases(self):
+    def start_server(self):
+        """The server program and its port."""
         port = free_port()
         server = Program("interop server", [self.server, f"--port={port}"], self.folder / "server.log")
         self.addCleanup(server.stop)
-        self.assertEqual(set(CALLS), set(interop.CASES))
         server.wait_for(lambda: listens(port), f"listens on {port}")
+        return server, port
+
+    def test_connections_of_one_call(self):
+        """Both directions of a Go connection begin at once, on two CPUs: none goes unseen."""
+        server, port = self.start_server()
+        tiers = self.start_tiers()
+        pids = [self.run_case("special_status_message", port) for _ in range(SHORT_CONNECTIONS)]
+        spans = SpanWait(tiers.spans).until(
+            lambda spans: sum(span.pid in pids or span.pid == server.pid for span in spans)
+            >= 2 * SHORT_CONNECTIONS)
+        seen = collections.Counter(span.pid for span in spans)
+        self.assertEqual([pid for pid in pids if seen[pid] != 1], [])
+        self.assertEqual(seen[server.pid], SHORT_CONNECTIONS)
+        self.assert_nothing_lost(tiers)
+
+    def test_standard_cases(self):
+        self.assertEqual(set(CALLS), set(interop.CASES))
+        server, port = self.start_server()
         tiers = self.start_tiers()
         pids = {self.run_case(case, port): case for case in CALLS}
         everything = SpanWait(tiers.spans).until(
@@ -106,11 +130,11 @@ class InteropTest(LiveCase):
             span = next((span for span in spans if _fits(_facts(span), call)), None)
             self.assertIsNotNone(span, f"{call} is not among {[_facts(span) for span in spans]}")
             self.assertIsNone(span.partial)
-            self.assertEqual(bool(span.error), call[2] is ANY or call[2] != 0)
+            status = span.attributes.get("rpc.grpc.status_code")
+            self.assertEqual(bool(span.error), status != 0)
             if call[2] is ANY:
                 # The program ends right after: often the connection is gone before the reset is sent.
-                self.assertIn(span.attributes.get("rpc.grpc.status_code"),
-                              (None, CANCELLED, DEADLINE_EXCEEDED, UNAVAILABLE))
+                self.assertIn(status, (None, 0, CANCELLED, DEADLINE_EXCEEDED, UNAVAILABLE))
             other = servers.pop(span.id, None)
             if other is None and may_be_none:
                 continue  # given up before the server had it

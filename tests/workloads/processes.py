@@ -2,6 +2,8 @@
 
 import ctypes
 import os
+import pathlib
+import random
 import signal
 import socket
 import subprocess
@@ -15,11 +17,25 @@ class StartError(Exception):
     """A program did not come up; the message says which, and shows the end of its log."""
 
 
+_handed_out = set()  # by free_port()
+
+
 def free_port():
-    """A TCP port that is free now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    """A TCP port that is free now, that this process was never given, and that no outgoing connection will take:
+    below the range that the kernel picks those from."""
+    range_file = pathlib.Path("/proc/sys/net/ipv4/ip_local_port_range")
+    lowest_ephemeral = int(range_file.read_text(encoding="ascii").split()[0])
+    for _ in range(1000):
+        port = random.randrange(10000, max(lowest_ephemeral, 11000))
+        with socket.socket() as probe:
+            try:
+                probe.bind(("", port))
+            except OSError:
+                continue
+        if port not in _handed_out:
+            _handed_out.add(port)
+            return port
+    raise RuntimeError("no free port found")
 
 
 def listens(port):

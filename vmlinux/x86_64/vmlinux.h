@@ -176,6 +176,10 @@ struct pt_regs {
   long unsigned int orig_ax;
 };
 
+struct bpf_iter__task_file {
+  struct file* file;
+};
+
 struct linux_binprm;
 struct msghdr;
 struct page;

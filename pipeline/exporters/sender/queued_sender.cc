@@ -176,6 +176,12 @@ Status QueuedSender::wait_for_room(std::unique_lock<std::mutex>& lock, const otl
   return {};
 }
 
+Status QueuedSender::admit(otlp::Signal, std::size_t) {
+  if (settings_.queue.block_on_overflow) return {};
+  const std::scoped_lock lock(mutex_);
+  return plan_.is_full() ? retryable(path_ + ": sending queue is full") : Status();
+}
+
 Status QueuedSender::consume(otlp::Batch batch) {
   const std::size_t items = batch.item_count();
   const std::size_t bytes = batch.byte_count();

@@ -47,6 +47,8 @@ class QueuedSender final : public Exporter {
   void stop(std::chrono::steady_clock::time_point deadline) override;
   // Any thread. A full queue is a retryable error; with block_on_overflow it is one after a wait.
   Status consume(otlp::Batch batch) override;
+  // Refuses while the queue is full, unless callers may wait for room.
+  Status admit(otlp::Signal signal, std::size_t bytes) override;
 
  private:
   using SteadyClock = std::chrono::steady_clock;

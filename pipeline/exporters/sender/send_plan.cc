@@ -35,6 +35,10 @@ bool SendPlan::has_room_for(const otlp::Batch& batch) const {
   return size_ + size_of(batch) <= queue_.queue_size;
 }
 
+bool SendPlan::is_full() const {
+  return size_ >= queue_.queue_size;
+}
+
 std::uint64_t SendPlan::batch_size_of(const otlp::Batch& batch) const {
   return queue_.batch.sizer == QueueSizer::kBytes ? batch.byte_count() : batch.item_count();
 }

@@ -63,6 +63,7 @@ class SendPlan {
   std::uint64_t size() const { return size_; }  // waiting, in flight and backing off
   bool fits_at_all(const otlp::Batch& batch) const { return size_of(batch) <= queue_.queue_size; }
   bool has_room_for(const otlp::Batch& batch) const;
+  bool is_full() const;  // there is room for nothing
 
   // The caller checked that there is room. Valid until remove().
   Attempt* add(otlp::Batch batch, SendWaiter* waiter, Time now);

@@ -56,6 +56,7 @@ class Zpages final : public Extension, public ServiceObserver {
       : endpoint_(std::move(endpoint)), clock_(clock) {}
 
   void observe(const ServiceView& view) override { view_ = &view; }
+  bool wants_samples() const override { return true; }
 
   Status start() override {
     started_ns_ = clock_.wall_ns();

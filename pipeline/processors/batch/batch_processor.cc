@@ -64,9 +64,16 @@ Result<std::unique_ptr<Processor>> create(const ConfigNode& node, const Componen
   return std::make_unique<BatchProcessor>(context, settings, next);
 }
 
+MetricLabels labels(const ComponentContext& context) {
+  return {{"processor", context.id}, {"pipeline", context.pipeline}};
+}
+
 Counter& counter(const ComponentContext& context, std::string_view name, std::string_view help) {
-  return context.metrics.counter(name, help,
-                                 {{"processor", context.id}, {"pipeline", context.pipeline}});
+  return context.metrics.counter(name, help, labels(context));
+}
+
+Gauge& gauge(const ComponentContext& context, std::string_view name, std::string_view help) {
+  return context.metrics.gauge(name, help, labels(context));
 }
 
 }  // namespace
@@ -96,8 +103,17 @@ BatchProcessor::BatchProcessor(const ComponentContext& context, const BatchSetti
                               "Times that the next component refused a batch, which was kept.")),
       too_large_(counter(context, "kernspan_processor_batch_too_large_items",
                          "Items larger than send_batch_max_bytes, passed on nevertheless.")),
+      held_spans_gauge_(gauge(context, "kernspan_processor_batch_held_items",
+                              "Items that wait to be passed on.")),
+      held_bytes_gauge_(gauge(context, "kernspan_processor_batch_held_bytes",
+                              "Bytes that wait to be passed on.")),
       plan_(settings),
-      retry_interval_(kFirstRetry) {}
+      retry_interval_(kFirstRetry) {
+  gauge(context, "kernspan_processor_batch_held_items_limit", "From here on callers wait.")
+      .set(static_cast<double>(max_held_spans_));
+  gauge(context, "kernspan_processor_batch_held_bytes_limit", "From here on callers wait.")
+      .set(static_cast<double>(max_held_bytes_));
+}
 
 BatchProcessor::~BatchProcessor() {
   stop(SteadyClock::now());
@@ -147,13 +163,15 @@ Status BatchProcessor::consume(otlp::Batch batch) {
     return retryable(path_ + " is not running");
   }
   if (!has_room()) {
+    is_stuck_ = true;
     books_.refuse(spans);
-    return retryable(path_ + ": the next component does not take batches, and this one is full");
+    return refusal();
   }
   books_.take(spans);
   books_.hold(spans);
   held_spans_ += spans;
   held_bytes_ += bytes;
+  update_gauges();
   // What is collected goes first where the two together would have to be cut.
   if (!plan_.has_room_for(batch)) {
     size_triggers_.add();
@@ -165,6 +183,20 @@ Status BatchProcessor::consume(otlp::Batch batch) {
   // The thread already waits for the timeout of an older batch.
   if (was_empty || plan_.due(now()) != BatchPlan::Trigger::kNone) work_.notify_one();
   return {};
+}
+
+Status BatchProcessor::admit(otlp::Signal, std::size_t) {
+  const std::scoped_lock lock(mutex_);
+  return is_stuck_ ? refusal() : Status();
+}
+
+Status BatchProcessor::refusal() const {
+  return retryable(path_ + ": the next component does not take batches, and this one is full");
+}
+
+void BatchProcessor::update_gauges() {
+  held_spans_gauge_.set(static_cast<double>(held_spans_));
+  held_bytes_gauge_.set(static_cast<double>(held_bytes_));
 }
 
 void BatchProcessor::run() {
@@ -263,6 +295,8 @@ void BatchProcessor::offer_first(std::unique_lock<std::mutex>& lock) {
 void BatchProcessor::forget(const otlp::Batch& batch) {
   held_spans_ -= batch.item_count();
   held_bytes_ -= batch.byte_count();
+  is_stuck_ = false;
+  update_gauges();
   room_.notify_all();
 }
 

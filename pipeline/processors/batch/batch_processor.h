@@ -31,6 +31,8 @@ class BatchProcessor final : public Processor {
   void stop(std::chrono::steady_clock::time_point deadline) override;
   // Any thread.
   Status consume(otlp::Batch batch) override;
+  // Refuses while callers wait in vain: after one that did, until something has been passed on.
+  Status admit(otlp::Signal signal, std::size_t bytes) override;
 
  private:
   using SteadyClock = std::chrono::steady_clock;
@@ -41,6 +43,8 @@ class BatchProcessor final : public Processor {
   void move_due_to_outgoing();
   void cut_to_outgoing(otlp::Batch batch);
   void forget(const otlp::Batch& batch);
+  Status refusal() const;
+  void update_gauges();
   void offer_first(std::unique_lock<std::mutex>& lock);
   void drop_first(Counter& reason, const std::string& message);
   void release_first();
@@ -63,6 +67,8 @@ class BatchProcessor final : public Processor {
   Counter& sent_bytes_;
   Counter& offers_refused_;
   Counter& too_large_;
+  Gauge& held_spans_gauge_;
+  Gauge& held_bytes_gauge_;
 
   std::mutex mutex_;  // guards everything below; never held while the next consumer is called
   std::condition_variable work_;  // the thread's
@@ -71,6 +77,7 @@ class BatchProcessor final : public Processor {
   std::deque<otlp::Batch> outgoing_;  // cut to size, oldest first; the thread offers the first
   std::size_t held_spans_ = 0;        // in plan_ and outgoing_
   std::size_t held_bytes_ = 0;        // likewise
+  bool is_stuck_ = false;             // a caller has waited in vain since something was passed on
   std::chrono::nanoseconds retry_at_{0};
   std::chrono::nanoseconds retry_interval_;
   State state_ = State::kIdle;

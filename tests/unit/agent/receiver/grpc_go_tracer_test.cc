@@ -97,6 +97,23 @@ TEST_F(GrpcGoTracerTest, WhereOnlyTheMethodWasMissingOnlyOtherFieldsAre) {
   EXPECT_EQ(span.attribute("kernspan.partial"), "fields_unknown");
 }
 
+// One program says it, the other end of the same request has it too, whichever of them that is.
+TEST_F(GrpcGoTracerTest, BothEndsOfACallGetItsMethod) {
+  for (const ks_grpc_role role : {KS_GRPC_CLIENT, KS_GRPC_SERVER}) {
+    Http2Pair pair = old_connection();
+    pair.up.raw_headers(101, kAllIndexed).message(101, 1).end(101);
+    up(pair);
+    story_->grpc_call(role == KS_GRPC_CLIENT ? pair.client : pair.server, role, 101,
+                      "/shop.Cart/Add", role == KS_GRPC_CLIENT ? kClientThread : kServerThread, 7);
+    pair.down.headers(101, grpc_ok()).message(101, 1).trailers(101, {{"grpc-status", "0"}});
+    down(pair);
+    const auto all = spans_after_wait();
+    ASSERT_EQ(all.size(), 2u);
+    for (const SpanRecord& span : all) EXPECT_EQ(span.name, "shop.Cart/Add");
+  }
+  EXPECT_EQ(http2().methods_shared, 2u);
+}
+
 TEST_F(GrpcGoTracerTest, TheWireIsRightWhereTheyContradict) {
   Http2Pair pair = connect_http2();
   pair.up.headers(1, call("Add")).message(1, 1).end(1);

@@ -135,7 +135,9 @@ TEST_F(QueuedSenderTest, APeerCannotRejectMoreThanItGot) {
 TEST_F(QueuedSenderTest, AFullQueueRefuses) {
   start({.queue = {.queue_size = 2}});
   EXPECT_TRUE(send(1));
+  EXPECT_TRUE(sender_->admit(otlp::Signal::kTraces, 1));
   EXPECT_TRUE(send(1));
+  EXPECT_FALSE(sender_->admit(otlp::Signal::kTraces, 1));
   const Status refused = send(7);
   ASSERT_FALSE(refused);
   EXPECT_EQ(refused.error().kind, ErrorKind::kRetryable);

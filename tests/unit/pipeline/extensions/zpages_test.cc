@@ -23,6 +23,7 @@ class GivenView final : public ServiceView {
   Samples samples(std::string_view pipeline) const override {
     return pipeline == "traces" ? given_samples : Samples();
   }
+  Status readiness() const override { return {}; }
 
   std::vector<Pipeline> given_pipelines;
   std::vector<std::string> given_extensions;

@@ -124,9 +124,15 @@ TEST_F(BatchProcessorTest, RefusesInputWhenItIsFullAndLosesNothing) {
   ASSERT_FALSE(last);
   EXPECT_EQ(last.error().kind, ErrorKind::kRetryable);
   EXPECT_EQ(taken, 4U * 8192);
+  EXPECT_FALSE(processor_->admit(otlp::Signal::kTraces, 1)) << "callers have waited in vain";
+  EXPECT_EQ(stage_.metrics.value("kernspan_processor_batch_held_items",
+                                 {{"processor", "batch"}, {"pipeline", "traces"}}),
+            stage_.metrics.value("kernspan_processor_batch_held_items_limit",
+                                 {{"processor", "batch"}, {"pipeline", "traces"}}));
   next_.refuse_all(false);
   ASSERT_TRUE(next_.wait_for_spans(taken));
   stop();
+  EXPECT_TRUE(processor_->admit(otlp::Signal::kTraces, 1));
   EXPECT_EQ(balance().passed_on, taken);
   EXPECT_EQ(balance().refused, 8192U);
 }

@@ -8,6 +8,7 @@
 
 #include "pipeline/component/config_reader.h"
 #include "pipeline/component/registry.h"
+#include "pipeline/component/service_view.h"
 #include "pipeline/otlp/batch.h"
 
 namespace kernspan {
@@ -61,6 +62,7 @@ class FakeComponents {
     return receivers_.at(id)->consume(otlp::Batch::from_encoder("x", items, signal));
   }
   std::chrono::steady_clock::time_point last_deadline;
+  const ServiceView* view = nullptr;  // what the extensions were shown
 
  private:
   struct Settings {
@@ -124,6 +126,10 @@ class FakeComponents {
            " at");
       return {};
     }
+    Status admit(otlp::Signal, std::size_t) override {
+      if (settings_.refuse == "admission") return retryable(settings_.path + " is full");
+      return {};
+    }
   };
 
   // Passes traces on to pipelines of traces, and one data point for each batch to those of metrics.
@@ -139,9 +145,10 @@ class FakeComponents {
     }
   };
 
-  class FakeExtension final : public Fake<Extension> {
+  class FakeExtension final : public Fake<Extension>, public ServiceObserver {
    public:
     using Fake::Fake;
+    void observe(const ServiceView& view) override { owner_.view = &view; }
     void pipelines_ready() override { note("ready"); }
     void pipelines_not_ready() override { note("not ready"); }
   };

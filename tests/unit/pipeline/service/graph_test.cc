@@ -72,6 +72,23 @@ constexpr const char* kTwoPipelines =
     "    traces: {receivers: [fake], processors: [fake], exporters: [fake/x]}\n"
     "    traces/2: {receivers: [fake, fake/2], processors: [fake], exporters: [fake/x, fake/y]}\n";
 
+TEST_F(GraphTest, IsReadyUnlessAPipelineWouldRefuse) {
+  build(
+      "receivers: {fake: }\n"
+      "exporters: {fake: , fake/full: {refuse: admission}}\n"
+      "extensions: {fake_ext: }\n"
+      "service:\n"
+      "  extensions: [fake_ext]\n"
+      "  pipelines:\n"
+      "    traces: {receivers: [fake], exporters: [fake]}\n"
+      "    traces/2: {receivers: [fake], exporters: [fake/full]}\n");
+  start();
+  ASSERT_NE(fakes_.view, nullptr);
+  const Status ready = fakes_.view->readiness();
+  ASSERT_FALSE(ready);
+  EXPECT_EQ(ready.error().message, "pipeline traces/2 refuses: exporters::fake/full is full");
+}
+
 TEST_F(GraphTest, BuildingStartsNothing) {
   build(kOnePipeline);
   EXPECT_THAT(fakes_.events, IsEmpty());
