@@ -13,10 +13,12 @@
 #include "pipeline/extensions/zpages/zpages.h"
 #include "pipeline/processors/attributes/attributes_processor.h"
 #include "pipeline/processors/batch/batch_processor.h"
+#include "pipeline/processors/group_by_trace/group_by_trace_processor.h"
 #include "pipeline/processors/memory_limiter/memory_limiter_processor.h"
 #include "pipeline/processors/probabilistic_sampler/probabilistic_sampler_processor.h"
 #include "pipeline/processors/resource/resource_processor.h"
 #include "pipeline/processors/resource_detection/resource_detection_processor.h"
+#include "pipeline/processors/span_dedup/span_dedup_processor.h"
 #include "pipeline/processors/tail_sampling/tail_sampling_processor.h"
 #include "pipeline/receivers/otlp/otlp_factory.h"
 #include "pipeline/receivers/zipkin/zipkin_receiver.h"
@@ -28,6 +30,7 @@ Registry pipeline_components() {
   return {
       .receivers = {otlp_receiver_factory(), zipkin_receiver_factory()},
       .processors = {attributes_processor_factory(), batch_processor_factory(),
+                     group_by_trace_processor_factory(), span_dedup_processor_factory(),
                      memory_limiter_processor_factory(), probabilistic_sampler_processor_factory(),
                      resource_processor_factory(), resource_detection_processor_factory(),
                      tail_sampling_processor_factory()},
