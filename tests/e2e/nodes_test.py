@@ -1,6 +1,7 @@
 """Traces across two nodes: each has an agent, its services call the other's without a header, over a link
-that delays, reorders and loses packets; one agent's clock is 200 ms fast. The truth is that of the services
-(score.py, rpc_score.py)."""
+that delays, reorders and loses packets; one agent's clock is 200 ms fast. Each agent sends to a gateway of its
+own; these and a third hand each other what they do not own, and keep only traces that they see whole. The
+truth is that of the services (score.py, rpc_score.py)."""
 
 import pathlib
 import statistics
@@ -34,11 +35,24 @@ service:
 """
 GATEWAY_OVERLAY = """
 processors:
-  stitch: {clock_skew: {action: "${env:SKEW_ACTION}"}}
+  stitch: {replicas: replicas, clock_skew: {action: "${env:SKEW_ACTION}"}}
+  tail_sampling:
+    replicas: replicas
+    decision_wait: 5s
+    policies: [{name: whole, type: span_count, span_count: {min_spans: "${env:WHOLE_SPANS}"}}]
+extensions:
+  replicas:
+    endpoint: ${env:REPLICA_ENDPOINT}
+    resolver: {static: {hostnames: "${env:REPLICAS}"}}
+    hello_interval: 200ms
+    settle_window: 2s
 service:
+  extensions: [replicas]
   pipelines:
-    traces: {processors: [stitch, batch]}
+    traces: {processors: [stitch, tail_sampling, batch]}
 """
+GATEWAYS = 3
+QUIET_SECONDS = 15  # what a trace waits for its decision, and for confirmations of its links
 
 
 def setUpModule():
@@ -73,23 +87,39 @@ class NodesTest(RpcCase):
         self.daemons.append(daemon)
         return daemon
 
-    def start_tracing(self, skew_action):
-        """Federation, gateway, and an agent in each node; b's clock is fast."""
+    def start_tracing(self, skew_action, whole_spans):
+        """Federation, gateways that keep traces of so many spans, and an agent in each node; b's clock is
+        fast."""
         federation = f"127.0.0.1:{free_port()}"
-        gateway = f"{self.nodes.a.machine}:{free_port()}"
+        gateways = [f"{self.nodes.a.machine}:{free_port()}" for _ in range(GATEWAYS)]
+        peers = [f"127.0.0.1:{free_port()}" for _ in range(GATEWAYS)]
         self.start_daemon("federation", self.folder, {"KERNSPAN_FEDERATION_LISTEN": federation,
                                                       "KERNSPAN_SPANS_FILE": str(self.spans_file)})
-        self.start_daemon("gateway", self.folder, {"KERNSPAN_GATEWAY_LISTEN": gateway,
-                                                   "KERNSPAN_FEDERATION_ENDPOINT": federation,
-                                                   "SKEW_ACTION": skew_action},
-                          self.config("gateway", GATEWAY_OVERLAY))
-        for node, name, clock in ((self.nodes.a, "agent-a", {}), (self.nodes.b, "agent-b", FAST_CLOCK)):
+        config = self.config("gateway", GATEWAY_OVERLAY)
+        replicas = [self.start_daemon(
+            "gateway", self.folder,
+            {"KERNSPAN_GATEWAY_LISTEN": gateway, "KERNSPAN_FEDERATION_ENDPOINT": federation,
+             "REPLICA_ENDPOINT": peer, "REPLICAS": f"[{', '.join(peers)}]",
+             "SKEW_ACTION": skew_action, "WHOLE_SPANS": str(whole_spans)},
+            config, name=f"gateway-{number}")
+            for number, (gateway, peer) in enumerate(zip(gateways, peers))]
+        self.assertTrue(wait_until(
+            lambda: all(each.metrics().sum("kernspan_replicas_ring_size") == GATEWAYS for each in replicas),
+            30), "the replicas do not agree on the ring")
+        for node, name, gateway, clock in ((self.nodes.a, "agent-a", gateways[0], {}),
+                                           (self.nodes.b, "agent-b", gateways[1], FAST_CLOCK)):
             with node.inside():
                 agent = self.start_daemon("agent", self.folder,
                                           {"KERNSPAN_GATEWAY_ENDPOINT": gateway, "NODE_NAME": name,
                                            **clock},
                                           self.config("agent", AGENT_OVERLAY), name=name)
             self.agents.append((node, agent))
+
+    def wait_for(self, is_enough):
+        """The spans, once there are enough, or no more come."""
+        wait = SpanWait(self.spans_file)
+        wait.QUIET_SECONDS = QUIET_SECONDS
+        return wait.until(is_enough)
 
     def agent_counts(self, metric, label):
         """Of both agents."""
@@ -104,6 +134,7 @@ class NodesTest(RpcCase):
         for daemon in reversed(self.daemons):
             self.assertEqual(daemon.stop(), 0, daemon.log())
             self.assertEqual({*daemon.summary().values()}, {"balances"}, daemon.log())
+            self.assertNotIn("could not be handed to their owners", daemon.log())
 
     def assert_skew(self, spans):
         """The clocks really differ: what b serves seems to begin later than the call by as much; and the
@@ -127,12 +158,13 @@ class NodesTest(RpcCase):
         stack = self.start_services(*ORDER, places={
             "nginx": a.place("127.0.0.1", "127.0.0.1"), "shop": b.place(host=b.host_v6),
             "pricing": a.place(bind="::"), "discounts": a.place(), "inventory": b.place()})
-        self.start_tracing("mark")
+        # Five calls, with two spans each.
+        self.start_tracing("mark", whole_spans=10)
         with a.inside():
             driver = self.driver(stack, "nodes", requests=600, concurrency=16)
         self.finish_driver(driver)
         truth = read_truth(stack.truth, "nodes")
-        spans = SpanWait(self.spans_file).until(
+        spans = self.wait_for(
             lambda spans: sum(span.path in truth for span in spans) >= 2 * len(truth))
         result = score(truth, spans)
         self.show("links", table(result))
@@ -157,7 +189,7 @@ class NodesTest(RpcCase):
         self.addCleanup(server.stop)
         client = rpc.Client(self.programs, "go", server.port, self.folder, place=a, callee=b)
         self.addCleanup(client.stop)
-        self.start_tracing("correct")
+        self.start_tracing("correct", whole_spans=2)
         # The probes come when the programs are seen to speak HTTP/2.
         client.call([rpc.sized(rpc.Call(id=f"first-{n}", method="Forward"), 5000 + n) for n in range(8)])
         self.assertTrue(wait_until(lambda: all(
@@ -168,7 +200,7 @@ class NodesTest(RpcCase):
         client.call(calls)
         expected = rpc_score.expectations(calls, client, server, following, rpc)
         pids = {each.pid for each in expected}
-        spans = SpanWait(self.spans_file).until(
+        spans = self.wait_for(
             lambda spans: sum(span.pid in pids for span in spans) >= len(expected) + 4 * 8)
         sizes = {rpc.message_bytes(call)[0] for call in calls}
         result = rpc_score.score(expected, spans, lambda span: rpc_score.message_size(span) in sizes)
