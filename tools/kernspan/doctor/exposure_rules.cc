@@ -110,21 +110,29 @@ void find_http_past_mutual_tls(const Subject& subject, Reporter& reporter) {
   }
 }
 
+void add_open_span_port(const std::string& path, const ConfigNode& endpoint,
+                        const ConfigNode* settings, Reporter& reporter) {
+  const bool knows_clients = at(settings, {"tls", "client_ca_file"}) != nullptr ||
+                             at(settings, {"auth", "authenticator"}) != nullptr;
+  reporter.add(knows_clients ? Severity::kInfo : Severity::kWarning, endpoint.position(),
+               fmt::format("{}: {} takes spans on every interface{}", path, endpoint.shown(),
+                           knows_clients ? ", from clients that prove who they are"
+                                         : ", from whoever reaches it"),
+               "name the pod's address (${env:POD_IP}:PORT), or ask for client certificates, and "
+               "limit who may connect with a NetworkPolicy");
+}
+
 void find_open_ports(const Subject& subject, Reporter& reporter) {
   for (const auto& [path, endpoint, settings] : receiver_servers(subject)) {
-    if (!is_open(endpoint)) continue;
-    const bool knows_clients = at(settings, {"tls", "client_ca_file"}) != nullptr ||
-                               at(settings, {"auth", "authenticator"}) != nullptr;
-    reporter.add(knows_clients ? Severity::kInfo : Severity::kWarning, endpoint->position(),
-                 fmt::format("{}: {} takes spans on every interface{}", path, endpoint->shown(),
-                             knows_clients ? ", from clients that prove who they are"
-                                           : ", from whoever reaches it"),
-                 "name the pod's address (${env:POD_IP}:PORT), or ask for client certificates, and "
-                 "limit who may connect with a NetworkPolicy");
+    if (is_open(endpoint)) add_open_span_port(path, *endpoint, settings, reporter);
   }
   for (const ComponentView* extension : subject.used("extensions")) {
     const ConfigNode* endpoint = at(extension->node, {"endpoint"});
     if (!is_open(endpoint)) continue;
+    if (extension->type == "replicas") {
+      add_open_span_port(extension->path(), *endpoint, extension->node, reporter);
+      continue;
+    }
     const bool shows_much = extension->type == "pprof" || extension->type == "zpages";
     reporter.add(
         shows_much ? Severity::kWarning : Severity::kInfo, endpoint->position(),
