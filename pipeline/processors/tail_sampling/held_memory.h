@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <atomic>
 #include <cstdint>
 #include <memory>
@@ -13,7 +14,7 @@ namespace kernspan::sampling {
 class HeldMemory {
  public:
   explicit HeldMemory(std::uint64_t limit)
-      : limit_(limit), buffers_(std::make_shared<BufferPool>(limit / 16)) {}
+      : limit_(limit), buffers_(std::make_shared<BufferPool>(std::min(limit / 16, kMostIdle))) {}
 
   void add(std::uint64_t bytes) { used_.fetch_add(bytes, std::memory_order_relaxed); }
   void subtract(std::uint64_t bytes) { used_.fetch_sub(bytes, std::memory_order_relaxed); }
@@ -31,6 +32,9 @@ class HeldMemory {
   BufferPool& buffers() { return *buffers_; }
 
  private:
+  // Some rounds' worth at full speed; a load that falls gives the rest back.
+  static constexpr std::uint64_t kMostIdle = 64 << 20;
+
   const std::uint64_t limit_;
   const std::shared_ptr<BufferPool> buffers_;
   std::atomic<std::uint64_t> used_{0};

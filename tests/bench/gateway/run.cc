@@ -37,7 +37,7 @@ constexpr char kFilter[] = R"(  filter:
 constexpr char kTailSampling[] = R"(  tail_sampling:
     decision_wait: {}ms
     num_traces: 100000000
-    decision_cache: {{sampled_cache_size: 100000, non_sampled_cache_size: 500000}}
+    decision_cache: {{sampled_cache_size: 20000, non_sampled_cache_size: 100000}}
     policies:
       - {{name: errors, type: status_code, status_code: {{status_codes: [ERROR]}}}}
       - {{name: slow, type: latency, latency: {{threshold_ms: 1000}}}}
