@@ -19,7 +19,9 @@ json golden() {
 }
 
 TEST(TailSamplingGolden, HashThresholds) {
-  for (const json& row : golden()["thresholds"]) {
+  const json rows = golden().at("thresholds");
+  ASSERT_GE(rows.size(), 12U);
+  for (const json& row : rows) {
     const std::uint64_t expected = std::stoull(row["threshold"].get<std::string>(), nullptr, 16);
     EXPECT_EQ(hash_threshold(row["percentage"].get<double>() / 100), expected) << row.dump();
   }
@@ -33,7 +35,9 @@ TEST(TailSamplingGolden, Fnv1a) {
 }
 
 TEST(TailSamplingGolden, ProbabilisticDecisions) {
-  for (const json& row : golden()["decisions"]) {
+  const json rows = golden().at("decisions");
+  ASSERT_GE(rows.size(), 12U);
+  for (const json& row : rows) {
     const json policy = {
         {"name", "p"},
         {"type", "probabilistic"},
@@ -50,7 +54,9 @@ TEST(TailSamplingGolden, ProbabilisticDecisions) {
 }
 
 TEST(TailSamplingGolden, TokenBuckets) {
-  for (const json& row : golden()["buckets"]) {
+  const json rows = golden().at("buckets");
+  ASSERT_GE(rows.size(), 12U);
+  for (const json& row : rows) {
     TokenBucket bucket(row["rate"], row["burst"]);
     for (const json& step : row["steps"]) {
       const std::uint64_t at_ns = step[0];
