@@ -275,6 +275,7 @@ void Linker::settle(Exchange& exchange) {
       at.trace_flags = parent.trace_flags;
       at.trace_state = parent.trace_state;
       at.wall_offset_ns = parent.wall_offset_ns;
+      at.trace_derived = parent.trace_derived;
     } else if (at.header_context) {
       at.trace_id = at.header_context->trace_id;
       at.parent_span_id = at.header_context->parent_span_id;
@@ -282,14 +283,37 @@ void Linker::settle(Exchange& exchange) {
       at.trace_state = at.header_context->trace_state;
       at.evidence = Evidence::kTraceparent;
     } else {
-      const std::uint64_t id[2] = {random_id_(), random_id_()};
-      std::memcpy(at.trace_id.bytes.data(), id, sizeof id);
-      at.trace_flags = kTraceFlagSampled;
+      name_trace(at);
+    }
+    if (at.role == Role::kClient && !at.header_context && is_unmet(at)) {
+      at.left_node = true;
+      ++counters_.calls_announced;
     }
     wire_.withdraw(at);
     count_link(at.evidence);
     count_doubt(at.doubt);
   }
+}
+
+// Whether the other end may be on another node: it has not been seen on this one, and the connection
+// may have left it. An end that comes too late is found by the gateway, as one of another node is: both
+// ends derive the same id.
+bool Linker::is_unmet(const Exchange& exchange) const {
+  return limits_.across_nodes && exchange.waits_on_wire && !exchange.remote.is_loopback() &&
+         exchange.remote.ip != exchange.local.ip;
+}
+
+// The id of a trace that begins here, as far as is known.
+void Linker::name_trace(Exchange& exchange) {
+  exchange.trace_flags = kTraceFlagSampled;
+  if (exchange.role == Role::kServer && is_unmet(exchange)) {
+    exchange.trace_id = derived_trace_id(exchange.wire_identity());
+    exchange.trace_derived = true;
+    ++counters_.traces_derived;
+    return;
+  }
+  const std::uint64_t id[2] = {random_id_(), random_id_()};
+  std::memcpy(exchange.trace_id.bytes.data(), id, sizeof id);
 }
 
 SpanId Linker::new_span_id() const {

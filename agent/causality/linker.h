@@ -3,7 +3,7 @@
 // What is asked for evidence, in this order:
 //
 //   server span:  wire (the client span of the same request on this node), its traceparent header;
-//                 else it is a root.
+//                 else it is a root, of a trace whose id another node can derive as well.
 //   client span:  a traceparent that an open request of the same process came with (it was passed
 //                 through), a traceparent of its own (an SDK's span), the goroutine that the program says has
 //                 made it, the context that sent it;
@@ -47,6 +47,9 @@ struct LinkCounters {
 #define KERNSPAN_LINK_FIELD(field, name) std::uint64_t field = 0;
   KERNSPAN_LINK_OUTCOMES(KERNSPAN_LINK_FIELD)
 #undef KERNSPAN_LINK_FIELD
+  // Of ends that have met no other end on this node.
+  std::uint64_t traces_derived = 0;
+  std::uint64_t calls_announced = 0;
 };
 
 // Bounds on one trace, so that one confused program cannot chain the whole node into a single one.
@@ -57,6 +60,9 @@ struct LinkLimits {
       600'000'000'000;  // a request older than this causes nothing more
   std::uint64_t connect_wait_max_ns = 60'000'000'000;  // how long a connect() is remembered
   std::size_t connects_max = 16384;
+  // Whether a trace may go on beyond this node: ids of traces that may have come from another one are derived
+  // (pipeline/base/wire_identity.h), and calls that may have gone to one are announced.
+  bool across_nodes = true;
 };
 
 class Linker {
@@ -136,6 +142,8 @@ class Linker {
   ExecutionContexts::Guess guess_caller(const Exchange& exchange, const Caller& caller,
                                         bool first_on_connection);
   Exchange* same_header_request(const Exchange& exchange);
+  bool is_unmet(const Exchange& exchange) const;
+  void name_trace(Exchange& exchange);
   void count_doubt(ExecutionContexts::Doubt doubt);
   void count_link(Evidence evidence);
   void drop_unconfirmed(Exchange& exchange);

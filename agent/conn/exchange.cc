@@ -22,6 +22,11 @@ void Exchange::reset() {
   *this = std::move(fresh);
 }
 
+WireIdentity Exchange::wire_identity() const {
+  const SocketAddress& client = role == Role::kClient ? local : remote;
+  return {.client_ip = client.ip, .client_port = client.port, .request_seq = request_seq};
+}
+
 StreamFacts& Exchange::add_stream() {
   if (stream) return *stream;
   if (stream_storage) {

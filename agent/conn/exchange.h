@@ -13,6 +13,7 @@
 #include "agent/conn/stream_facts.h"
 #include "agent/protocol/trace_context/trace_context.h"
 #include "pipeline/base/ids.h"
+#include "pipeline/base/wire_identity.h"
 
 namespace kernspan {
 
@@ -57,7 +58,7 @@ constexpr std::string_view evidence_name(Evidence evidence) {
     case Evidence::kTraceparent:
       return "traceparent";
     case Evidence::kWire:
-      return "wire";
+      return kLinkEvidenceWire;
   }
   return "";
 }
@@ -127,6 +128,8 @@ struct Exchange {
       0;  // server: calls on its behalf that wait for a connection or an answer
   std::uint32_t calls_total = 0;  // server: calls on its behalf, ever
   bool waits_on_wire = false;     // is in the wire index
+  bool trace_derived = false;     // the trace's id is derived from its root's wire identity
+  bool left_node = false;         // client: without a context, to whom nobody here has read it
   SpanId span_id;
   TraceId trace_id;  // valid: the trace is settled and the parent may no longer change
   SpanId parent_span_id;
@@ -144,6 +147,9 @@ struct Exchange {
 
   // The exchange's facts as a stream; new ones where there are none.
   StreamFacts& add_stream();
+
+  // The same at both ends.
+  WireIdentity wire_identity() const;
 
   bool is_grpc() const { return stream && stream->rpc != grpc::Protocol::kNone; }
 };

@@ -12,6 +12,11 @@ bool SocketAddress::is_v4() const {
   return std::equal(kMapped.begin(), kMapped.end(), ip.begin());
 }
 
+bool SocketAddress::is_loopback() const {
+  static constexpr std::array<std::uint8_t, 16> kV6{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1};
+  return is_v4() ? ip[12] == 127 : ip == kV6;
+}
+
 std::string SocketAddress::ip_text() const {
   if (is_v4()) {
     // By hand: inet_ntop() goes through printf, and this runs for every span.

@@ -16,6 +16,8 @@ struct SocketAddress {
   auto operator<=>(const SocketAddress&) const = default;
 
   bool is_v4() const;
+  // 127.0.0.0/8 or ::1: such a connection does not leave its network namespace.
+  bool is_loopback() const;
   // "192.0.2.1" or "2001:db8::1"; no port, no brackets.
   std::string ip_text() const;
 };

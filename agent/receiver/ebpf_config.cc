@@ -42,7 +42,9 @@ Result<EbpfConfig> EbpfConfig::read(const ConfigNode& node, ConfigWarnings& warn
   TracerSettings& tracer = config.tracer;
   reader.string_list("include_executables", &tracer.policy.include_executables);
   reader.string_list("exclude_executables", &tracer.policy.exclude_executables);
+  reader.string_list("network_namespaces", &config.network_namespaces);
   reader.boolean("url_query", &tracer.spans.url_query);
+  reader.boolean("cross_node_links", &tracer.links.across_nodes);
   reader.integer<std::size_t>("max_exchanges", &tracer.exchanges_max, 1024, 16u << 20);
   reader.integer<std::size_t>("max_connections", &tracer.connections_max, 1024, 16u << 20);
   read_wait(reader, "join_wait", &tracer.join_wait_ns, seconds(10));

@@ -3,6 +3,7 @@
 #include <chrono>
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "agent/receiver/tracer.h"
 #include "pipeline/component/config_node.h"
@@ -16,6 +17,8 @@ struct EbpfConfig {
   std::string capture_variant = "auto";  // auto, tracepoint or fexit
   std::string record_file;               // raw events are also written here; empty: they are not
   bool uprobes_grpc_go = true;
+  // Files that stand for network namespaces (/proc/1/ns/net); empty: programs of all are traced.
+  std::vector<std::string> network_namespaces;
   TracerSettings tracer;
 
   static Result<EbpfConfig> read(const ConfigNode& node, ConfigWarnings& warnings,

@@ -1,10 +1,12 @@
 #include "agent/receiver/ebpf_receiver.h"
 
+#include <fmt/format.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <condition_variable>
 #include <random>
+#include <system_error>
 #include <utility>
 
 #include "agent/probes/capture.h"
@@ -55,7 +57,20 @@ Result<std::unique_ptr<Receiver>> EbpfReceiver::create(const ConfigNode& node,
   return std::unique_ptr<Receiver>(new EbpfReceiver(std::move(*config), context, next));
 }
 
+Status EbpfReceiver::find_network_namespaces() {
+  for (const std::string& path : config_.network_namespaces) {
+    const auto found = process::network_namespace(path);
+    if (!found) {
+      return permanent(fmt::format("ebpf: network_namespaces: {}: {}", path,
+                                   std::generic_category().message(found.error())));
+    }
+    config_.tracer.policy.network_namespaces.push_back(*found);
+  }
+  return {};
+}
+
 Status EbpfReceiver::start() {
+  if (Status found = find_network_namespaces(); !found) return found;
   probes::CaptureSettings settings;
   settings.ring_bytes = config_.ring_buffer_bytes;
   settings.variant = config_.capture_variant;

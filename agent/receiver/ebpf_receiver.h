@@ -35,6 +35,7 @@ class EbpfReceiver final : public Receiver {
  private:
   EbpfReceiver(EbpfConfig config, const ComponentContext& context, Consumer& next);
 
+  Status find_network_namespaces();
   void watch_grpc_go();
   void run(std::stop_token stop);
   // One turn: drain, write due spans; with `pass` also pass them on and publish the counters. Returns the
@@ -47,7 +48,7 @@ class EbpfReceiver final : public Receiver {
   // Batches that the next consumer refused for now; beyond this they are dropped and counted.
   static constexpr std::size_t kHeldBytesMax = 8u << 20;
 
-  const EbpfConfig config_;
+  EbpfConfig config_;
   const Clock& clock_;
   Consumer& next_;
   EbpfTelemetry telemetry_;

@@ -136,6 +136,13 @@ void EbpfTelemetry::collect(std::vector<MetricFamily>& families) const {
 #undef KERNSPAN_SAMPLE
   families.push_back(std::move(links));
 
+  families.push_back(
+      {.name = "kernspan_node_links",
+       .help = "Ends of requests whose other end was not seen on this node and may "
+               "be on another one.",
+       .samples = {sample("outcome", "traces_derived", now.links.traces_derived),
+                   sample("outcome", "calls_announced", now.links.calls_announced)}});
+
   MetricFamily messages{.name = "kernspan_http1_messages",
                         .help = "What became of HTTP messages and exchanges, by outcome.",
                         .samples = {}};

@@ -17,4 +17,11 @@ bool ProcessPolicy::traces(std::string_view executable_name) const {
   return include_executables.empty() || std::ranges::any_of(include_executables, matches);
 }
 
+bool ProcessPolicy::traces(std::uint32_t tgid, std::string_view executable_name) const {
+  if (!traces(executable_name)) return false;
+  if (network_namespaces.empty()) return true;
+  const auto own = process::network_namespace(proc_root + "/" + std::to_string(tgid) + "/ns/net");
+  return own && std::ranges::find(network_namespaces, *own) != network_namespaces.end();
+}
+
 }  // namespace kernspan

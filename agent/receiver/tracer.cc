@@ -55,7 +55,7 @@ Tracer::Program& Tracer::program_of(std::uint32_t tgid) {
   Program& program = place->second;
   if (!is_new) return program;
   const process::ProcessInfo& info = processes_.find(tgid);
-  program.traced = settings_.policy.traces(info.executable_name);
+  program.traced = settings_.policy.traces(tgid, info.executable_name);
   program.is_go = info.runtime == process::Runtime::kGo;
   program.is_event_loop = is_event_loop_program(info);
   if (!program.traced) ignore_process_(tgid, true);

@@ -26,10 +26,19 @@ void ExchangeAttributes::add_facts(const Exchange& exchange) {
         std::string_view(exchange.stream->reset_by_client ? "client" : "server"));
   }
   if (exchange.evidence != Evidence::kNone) {
-    add("kernspan.link.evidence", evidence_name(exchange.evidence));
+    add(kLinkEvidenceKey, evidence_name(exchange.evidence));
+  }
+  add_trace_mark(exchange);
+  if (exchange.left_node) {
+    peer_trace_text_ = derived_trace_id(exchange.wire_identity()).hex();
+    add(kStitchPeerTraceIdKey, std::string_view(peer_trace_text_));
   }
   if (!exchange.partial.empty()) add("kernspan.partial", exchange.partial);
   if (exchange.head_truncated) add("kernspan.head_truncated", true);
+}
+
+void ExchangeAttributes::add_trace_mark(const Exchange& exchange) {
+  if (exchange.trace_derived) add(kStitchDerivedKey, true);
 }
 
 otlp::SpanData ExchangeAttributes::span(const Exchange& exchange, std::string_view name,

@@ -27,8 +27,11 @@ class ExchangeAttributes {
   // the socket's.
   void add_addresses(const Exchange& exchange, std::string_view host,
                      std::optional<std::uint16_t> port);
-  // RST_STREAM, the evidence of the link, and what is missing.
+  // RST_STREAM, the evidence of the link, what a gateway needs to join the trace with another node's,
+  // and what is missing.
   void add_facts(const Exchange& exchange);
+  // That the trace's id is derived, if it is: on every span of it.
+  void add_trace_mark(const Exchange& exchange);
 
   // The peer's address as text, after add_addresses().
   std::string_view peer() const { return peer_text_; }
@@ -40,6 +43,7 @@ class ExchangeAttributes {
   std::vector<otlp::Attribute> attributes_;
   std::string peer_text_;
   std::string local_text_;
+  std::string peer_trace_text_;
 };
 
 // A monotonic time of the exchange as Unix time.

@@ -28,6 +28,7 @@ void SpanWriter::write_interim(const Exchange& exchange, SpanId span_id, std::ui
   name_ += " (in progress)";
   attributes_.add("kernspan.interim", true);
   attributes_.add("kernspan.interim.number", std::int64_t{facts.reports});
+  attributes_.add_trace_mark(exchange);
   const std::uint64_t start_ns = std::max(exchange.start_ns, facts.last_report_ns);
   otlp::SpanData span = attributes_.span(exchange, name_, false);
   span.parent_span_id = exchange.span_id;

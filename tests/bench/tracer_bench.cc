@@ -1,5 +1,5 @@
 // What one exchange costs the agent: two events decoded, parsed, paired, linked, and a span encoded; of HTTP/1
-// and of gRPC.
+// and of gRPC, whose clients are not on this node; and of HTTP/1 with both ends on it, which is twice that.
 // CPU time of one thread; compare with the CPU per request that tests/bench/overhead prints.
 #include <benchmark/benchmark.h>
 
@@ -50,6 +50,37 @@ void server_exchange(benchmark::State& state) {
   state.SetItemsProcessed(state.iterations());
 }
 BENCHMARK(server_exchange);
+
+// Both ends on one node, over one of its addresses: two spans, joined by the wire.
+void local_exchange(benchmark::State& state) {
+  process::ProcessTable::Settings table;
+  table.proc_root = "/nonexistent-proc";
+  std::uint64_t now_ns = 0;
+  process::ProcessTable processes(table, {}, [&] { return now_ns; });
+  std::uint64_t next_id = 0;
+  Tracer tracer({}, processes, {}, [&] { return ++next_id; }, [](std::uint32_t, bool) {});
+  EventStory story(tracer);
+  otlp::RequestEncoder encoder;
+  constexpr StoryThread kClient{.tgid = 6, .tid = 6};
+  constexpr StoryThread kServer{.tgid = 7, .tid = 7};
+  std::vector<std::pair<StorySocket, StorySocket>> connections;
+  for (std::uint32_t i = 0; i < 64; ++i) connections.push_back(story.connect_pair(8080));
+  std::size_t next = 0;
+  for (auto _ : state) {
+    auto& [client, server] = connections[next++ % connections.size()];
+    story.send(client, kClient, kRequest);
+    story.recv(server, kServer, kRequest);
+    story.send(server, kServer, kResponse, 612);
+    story.recv(client, kClient, kResponse, 612);
+    story.now_ns += 8'000;
+    if (next % 512 != 0) continue;
+    now_ns = story.now_ns;
+    tracer.flush(now_ns, 0, encoder);
+    benchmark::DoNotOptimize(encoder.take().byte_count());
+  }
+  state.SetItemsProcessed(state.iterations());
+}
+BENCHMARK(local_exchange);
 
 struct RecordedCall {
   std::pair<std::string, std::uint32_t> request;

@@ -82,7 +82,8 @@ def log_end(path, lines=15):
 class Program:
     """A running program with a process group of its own, so that its workers go with it."""
 
-    def __init__(self, name, command, log_path, environment=None, cwd=None, outlive_parent=False):
+    def __init__(self, name, command, log_path, environment=None, cwd=None, outlive_parent=False,
+                 pass_fds=()):
         self.name = name
         self.log_path = log_path
 
@@ -93,6 +94,7 @@ class Program:
             self.process = subprocess.Popen(
                 [str(word) for word in command], stdin=subprocess.DEVNULL, stdout=log, stderr=log,
                 env={**os.environ, **(environment or {})}, cwd=cwd, start_new_session=True,
+                pass_fds=pass_fds,
                 preexec_fn=None if outlive_parent else tie_to_parent)
         self.identity = {"name": name, "pid": self.pid, "start_time": start_time(self.pid)}
 

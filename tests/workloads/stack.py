@@ -11,9 +11,13 @@ ports, free ones are taken otherwise.
 Paths: POST /order/<serial> comes in; the calls behind it are /checkout/, /price/, /stock/ and
 /discount/<serial>. The serial is there for the scorer alone, so that it can tell which span is which;
 nothing in Kernspan looks at it.
+
+Each service runs in a *place*, this machine unless told otherwise; a place of another network namespace is in
+tests/e2e/two_nodes.py.
 """
 
 import argparse
+import contextlib
 import getpass
 import http.client
 import os
@@ -39,11 +43,27 @@ def missing_programs(services=ORDER):
     return sorted({PROGRAMS[name] for name in services if not shutil.which(PROGRAMS[name], path=path)})
 
 
+class Place:
+    """Where a service runs: what it listens on, and under which address the others call it."""
+
+    def __init__(self, bind="127.0.0.1", host="127.0.0.1"):
+        self.bind = bind
+        self.host = host
+
+    def inside(self):
+        """A context in which programs are started, and connections made, that belong there."""
+        return contextlib.nullcontext()
+
+
+def in_url(address):
+    return f"[{address}]" if ":" in address else address
+
+
 class Stack:
     """The services, or some of them. A context manager: stops them at the end."""
 
     def __init__(self, folder, services=ORDER, threads=8, workers=2, outlive_parent=False,
-                 environment=None):
+                 environment=None, places=None):
         self.folder = pathlib.Path(folder)
         self.truth = self.folder / "truth"
         self.logs = self.folder / "logs"
@@ -55,11 +75,14 @@ class Stack:
         self.outlive_parent = outlive_parent
         self.ports = {name: int(os.environ.get(f"{name.upper()}_PORT") or free_port())
                       for name in ORDER}
+        self.places = {name: (places or {}).get(name) or Place() for name in ORDER}
         self.programs = {}
         self._environment = {
             "TRUTH_DIR": str(self.truth),
             "PYTHONDONTWRITEBYTECODE": "1",
             **{f"{name.upper()}_PORT": str(port) for name, port in self.ports.items()},
+            **{f"{name.upper()}_HOST": place.host for name, place in self.places.items()},
+            **{f"{name.upper()}_BIND": place.bind for name, place in self.places.items()},
             **(environment or {}),
         }
 
@@ -86,8 +109,10 @@ class Stack:
             self.start_service(name)
 
     def start_service(self, name):
-        program = Program(name, self._command(name), self.logs / f"{name}.log", self._environment,
-                          cwd=SERVICES_FOLDER, outlive_parent=self.outlive_parent)
+        with self.places[name].inside():
+            program = Program(name, self._command(name), self.logs / f"{name}.log",
+                              self._environment, cwd=SERVICES_FOLDER,
+                              outlive_parent=self.outlive_parent)
         self.programs[name] = program
         program.wait_for(lambda: self._answers(name), f"GET /healthz on port {self.ports[name]}")
 
@@ -115,14 +140,15 @@ class Stack:
         return ["/usr/bin/python3", "discounts.py"]
 
     def _gunicorn(self, application, name, *arguments):
-        return ["gunicorn", "--bind", f"127.0.0.1:{self.ports[name]}", "--worker-tmp-dir", "/dev/shm",
-                "--timeout", "60", "--graceful-timeout", "5", *arguments, application]
+        return ["gunicorn", "--bind", f"{in_url(self.places[name].bind)}:{self.ports[name]}",
+                "--worker-tmp-dir", "/dev/shm", "--timeout", "60", "--graceful-timeout", "5",
+                *arguments, application]
 
     def _write_nginx_config(self):
         text = (SERVICES_FOLDER / "nginx.conf.in").read_text(encoding="utf-8")
         values = {"USER": getpass.getuser(), "WORKERS": self.workers, "DIR": self.folder,
                   "LOGS": self.logs, "TRUTH": self.truth, "NGINX_PORT": self.ports["nginx"],
-                  "SHOP_PORT": self.ports["shop"]}
+                  "SHOP_HOST": in_url(self.places["shop"].host), "SHOP_PORT": self.ports["shop"]}
         for key, value in values.items():
             text = text.replace(f"@{key}@", str(value))
         path = self.folder / "nginx.conf"
@@ -130,8 +156,11 @@ class Stack:
         return path
 
     def _answers(self, name):
-        connection = http.client.HTTPConnection("127.0.0.1", self.ports[name], timeout=5)
+        place = self.places[name]
+        connection = http.client.HTTPConnection(place.host, self.ports[name], timeout=5)
         try:
+            with place.inside():
+                connection.connect()
             connection.request("GET", "/healthz")
             return connection.getresponse().status == 200
         except (OSError, http.client.HTTPException):

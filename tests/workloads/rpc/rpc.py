@@ -12,6 +12,7 @@ takes N delays. A call with a deadline or with cancel_ms is given up by the clie
 """
 
 import collections
+import contextlib
 import dataclasses
 import hashlib
 import os
@@ -225,14 +226,21 @@ def _existing(program):
     return program
 
 
+def _addresses(place, callee):
+    """The environment of a program in a place (stack.Place) that calls one in another. Go programs only."""
+    return {**({"TRUTH_LISTEN": place.bind} if place else {}),
+            **({"TRUTH_CALL": callee.host} if callee else {})}
+
+
 class Server:
-    def __init__(self, programs, language, folder, next_port=None, role="server"):
+    def __init__(self, programs, language, folder, next_port=None, role="server", place=None, callee=None):
         self.port = free_port()
         self.log = pathlib.Path(folder) / f"{language}-{role}-{self.port}.log"
         command, environment = programs.command(language, role)
-        self.program = Program(f"{language} {role}",
-                               [*command, self.port, *([next_port] if next_port else [])], self.log,
-                               environment)
+        with place.inside() if place else contextlib.nullcontext():
+            self.program = Program(f"{language} {role}",
+                                   [*command, self.port, *([next_port] if next_port else [])], self.log,
+                                   {**environment, **_addresses(place, callee)})
         self.program.wait_for(lambda: "ready" in self.log.read_text(errors="replace"), "it prints ready")
 
     @property
@@ -255,16 +263,19 @@ class Server:
 class Client:
     """A client program. Not for several threads."""
 
-    def __init__(self, programs, language, port, folder, channels=1, concurrency=32):
+    def __init__(self, programs, language, port, folder, channels=1, concurrency=32, place=None,
+                 callee=None):
         command, environment = programs.command(language, "client")
         self.language = language
         self.made = {}
         self._asked = 0
         self._unreadable = []
         self._errors = open(pathlib.Path(folder) / f"{language}-client-{port}.log", "wb")
-        self._process = subprocess.Popen(
-            [str(word) for word in (*command, port, channels, concurrency)], stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE, stderr=self._errors, text=True, env={**os.environ, **environment})
+        with place.inside() if place else contextlib.nullcontext():
+            self._process = subprocess.Popen(
+                [str(word) for word in (*command, port, channels, concurrency)], stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE, stderr=self._errors, text=True,
+                env={**os.environ, **environment, **_addresses(place, callee)})
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
 

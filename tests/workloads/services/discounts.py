@@ -39,7 +39,7 @@ class Server(http.server.ThreadingHTTPServer):
 
 
 def main():
-    server = Server(("127.0.0.1", int(os.environ["DISCOUNTS_PORT"])), Handler)
+    server = Server((os.environ["DISCOUNTS_BIND"], int(os.environ["DISCOUNTS_PORT"])), Handler)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     server.serve_forever()
 

@@ -22,10 +22,11 @@ function readAll(stream, done) {
   stream.on('end', () => done(Buffer.concat(chunks).toString()));
 }
 
-function post(port, target, content, done) {
+function post(callee, target, content, done) {
   const body = JSON.stringify(content);
   const request = http.request({
-    agent, port, host: '127.0.0.1', method: 'POST', path: target,
+    agent, host: process.env[`${callee}_HOST`], port: process.env[`${callee}_PORT`],
+    method: 'POST', path: target,
     headers: {'content-type': 'application/json', 'content-length': Buffer.byteLength(body)},
   }, (response) => readAll(response, (text) => {
     done(response.statusCode === 200 ? JSON.parse(text) : null);
@@ -58,8 +59,8 @@ function price(request, response, text) {
     response.end(body);
   };
   const content = {token, caller: id};
-  post(process.env.INVENTORY_PORT, `/stock/${name}`, content, (a) => finish('inventory', a));
-  post(process.env.DISCOUNTS_PORT, `/discount/${name}`, content, (a) => finish('discounts', a));
+  post('INVENTORY', `/stock/${name}`, content, (a) => finish('inventory', a));
+  post('DISCOUNTS', `/discount/${name}`, content, (a) => finish('discounts', a));
 }
 
 const server = http.createServer((request, response) => {
@@ -72,5 +73,5 @@ const server = http.createServer((request, response) => {
 // Longer than any pause of a run: a connection that the server closes while the client sends on it
 // fails a request for reasons that are none of ours.
 server.keepAliveTimeout = 600 * 1000;
-server.listen(Number(process.env.PRICING_PORT), '127.0.0.1', 511);
+server.listen(Number(process.env.PRICING_PORT), process.env.PRICING_BIND, 511);
 process.on('SIGTERM', () => process.exit(0));

@@ -18,7 +18,7 @@ connections = threading.local()
 def post_to_pricing(path, body):
     if not hasattr(connections, "pricing"):
         connections.pricing = http.client.HTTPConnection(
-            "127.0.0.1", int(os.environ["PRICING_PORT"]), timeout=30)
+            os.environ["PRICING_HOST"], int(os.environ["PRICING_PORT"]), timeout=30)
     try:
         connections.pricing.request("POST", path, body, {"Content-Type": "application/json"})
         response = connections.pricing.getresponse()

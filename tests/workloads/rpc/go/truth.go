@@ -4,6 +4,9 @@
 //	truth client PORT CHANNELS CONCURRENCY
 //	truth gateway PORT NEXT_PORT
 //
+// Ports are those of 127.0.0.1; in the environment, TRUTH_LISTEN is another address to listen on, and
+// TRUTH_CALL one to call.
+//
 // The gateway is a net/http server: each request, whose body is a call's id, makes it a Unary call to the next
 // server. Its lines are those of a server, with the path as the method.
 //
@@ -185,8 +188,16 @@ func converse(r *record, stream grpc.ServerStream) error {
 	return r.end(codes.Code(r.call.Status))
 }
 
+func address(variable, port string) string {
+	host := os.Getenv(variable)
+	if host == "" {
+		host = "127.0.0.1"
+	}
+	return net.JoinHostPort(host, port)
+}
+
 func dial(port string) *grpc.ClientConn {
-	connection, err := grpc.Dial("127.0.0.1:"+port, grpc.WithInsecure(),
+	connection, err := grpc.Dial(address("TRUTH_CALL", port), grpc.WithInsecure(),
 		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(1<<30)))
 	if err != nil {
 		panic(err)
@@ -199,7 +210,7 @@ func serve(port string, next []string) {
 	if len(next) > 0 {
 		s.next = dial(next[0])
 	}
-	listener, err := net.Listen("tcp", "127.0.0.1:"+port)
+	listener, err := net.Listen("tcp", address("TRUTH_LISTEN", port))
 	if err != nil {
 		panic(err)
 	}
@@ -237,7 +248,7 @@ func gateway(port, next string) {
 			response.WriteHeader(http.StatusBadGateway)
 		}
 	}
-	listener, err := net.Listen("tcp", "127.0.0.1:"+port)
+	listener, err := net.Listen("tcp", address("TRUTH_LISTEN", port))
 	if err != nil {
 		panic(err)
 	}
