@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <atomic>
 #include <chrono>
+#include <condition_variable>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <random>
@@ -23,19 +25,32 @@ namespace {
 
 using namespace std::chrono_literals;
 
+// Rings here do not notice that a member has stopped: what is meant for it is offered until the end.
+constexpr auto kStop = 100ms;
+
 // Rings that are connected by calls. Any thread.
 class Tier {
  public:
-  explicit Tier(unsigned members) : channels_(members) {}
+  explicit Tier(unsigned members)
+      : channels_(members), calls_(members), ticker_([this](const std::stop_token& stop) {
+          while (!stop.stop_requested()) {
+            tick();
+            std::this_thread::sleep_for(5ms);  // as real rings tick
+          }
+        }) {}
 
   // Now and then a queue is full.
   void be_busy(bool busy) { busy_ = busy; }
   void turn(unsigned turn) {
     turn_ = turn;
-    for (const unsigned member : members()) channel(member)->ring_changed();
+    for (unsigned member = 0; member < channels_.size(); ++member) {
+      with(member, [](ReplicaRing::Channel& channel) { channel.ring_changed(); });
+    }
   }
   void tick() {
-    for (const unsigned member : members()) channel(member)->tick();
+    for (unsigned member = 0; member < channels_.size(); ++member) {
+      with(member, [](ReplicaRing::Channel& channel) { channel.tick(); });
+    }
   }
 
   class Ring;
@@ -43,27 +58,40 @@ class Tier {
  private:
   friend class Ring;
 
-  std::vector<unsigned> members() const {
-    std::vector<unsigned> open;
-    for (unsigned i = 0; i < channels_.size(); ++i) {
-      if (channel(i) != nullptr) open.push_back(i);
+  // False when the member's channel is not open.
+  bool with(unsigned member, const std::function<void(ReplicaRing::Channel&)>& call) {
+    ReplicaRing::Channel* channel = nullptr;
+    {
+      const std::scoped_lock lock(mutex_);
+      channel = channels_[member];
+      if (channel == nullptr) return false;
+      ++calls_[member];
     }
-    return open;
-  }
-  ReplicaRing::Channel* channel(unsigned member) const {
+    call(*channel);
     const std::scoped_lock lock(mutex_);
-    return channels_[member];
+    --calls_[member];
+    ended_.notify_all();
+    return true;
   }
-  void set(unsigned member, ReplicaRing::Channel* channel) {
+  void open(unsigned member, ReplicaRing::Channel& channel) {
     const std::scoped_lock lock(mutex_);
-    channels_[member] = channel;
+    channels_[member] = &channel;
+  }
+  // Waits for calls in progress.
+  void close(unsigned member) {
+    std::unique_lock lock(mutex_);
+    channels_[member] = nullptr;
+    ended_.wait(lock, [&] { return calls_[member] == 0; });
   }
 
-  mutable std::mutex mutex_;
+  std::mutex mutex_;
+  std::condition_variable ended_;
   std::vector<ReplicaRing::Channel*> channels_;
+  std::vector<int> calls_;
   std::atomic<unsigned> turn_{0};
   std::atomic<bool> busy_{false};
   std::atomic<unsigned> sent_{0};
+  std::jthread ticker_;  // last: it uses the above
 };
 
 // The ring as one member sees it: itself is 0.
@@ -79,7 +107,7 @@ class Tier::Ring final : public ReplicaRing {
     return view_;
   }
   std::unique_ptr<Port> open(const std::string&, Channel& channel) override {
-    tier_.set(self_, &channel);
+    tier_.open(self_, channel);
     return std::make_unique<TierPort>(tier_, self_, channel);
   }
   std::chrono::nanoseconds settle_window() const override { return 1ms; }
@@ -106,20 +134,21 @@ class Tier::Ring final : public ReplicaRing {
    public:
     TierPort(Tier& tier, unsigned self, Channel& channel)
         : tier_(tier), self_(self), channel_(channel) {}
-    ~TierPort() override { tier_.set(self_, nullptr); }
+    ~TierPort() override { tier_.close(self_); }
 
     Status send(const View& view, std::vector<Parcel>& parcels) override {
       if (tier_.busy_ && ++tier_.sent_ % 3 == 0) return retryable("the queue is full");
       for (Parcel& parcel : parcels) {
         const auto to = static_cast<unsigned>((parcel.to + self_) % view.size());
         const std::size_t spans = parcel.hand_off.spans.item_count();
-        Channel* const peer = tier_.channel(to);
         HandOff copy{.hops = parcel.hand_off.hops,
                      .age = parcel.hand_off.age,
                      .spans = parcel.hand_off.spans.clone(),
                      .ages = parcel.hand_off.ages,
                      .decided = parcel.hand_off.decided};
-        if (peer != nullptr && peer->take(std::move(copy))) {
+        bool taken = false;
+        tier_.with(to, [&](Channel& peer) { taken = peer.take(std::move(copy)).has_value(); });
+        if (taken) {
           channel_.delivered(spans);
         } else {
           channel_.undelivered(std::move(parcel.hand_off));
@@ -161,19 +190,18 @@ class StitchReplicasTest : public ::testing::Test {
   }
   // A full queue is not the end of it.
   void send(unsigned to, const std::vector<ToldSpan>& spans) {
-    while (!replicas_[to]->processor.consume(batch_of(spans))) tier_->tick();
+    while (!replicas_[to]->processor.consume(batch_of(spans))) std::this_thread::yield();
   }
   bool wait_for_spans(std::size_t spans) {
     const auto end = std::chrono::steady_clock::now() + kPatience;
     while (next_.spans() < spans && std::chrono::steady_clock::now() < end) {
-      tier_->tick();
       std::this_thread::sleep_for(1ms);  // what it waits for is other threads' work
     }
     return next_.spans() >= spans;
   }
   void stop() {
     for (auto& replica : replicas_) {
-      replica->processor.stop(std::chrono::steady_clock::now() + kPatience);
+      replica->processor.stop(std::chrono::steady_clock::now() + kStop);
     }
   }
   void check_books(std::uint64_t spans) {
@@ -231,13 +259,12 @@ TEST_F(StitchReplicasTest, AnyOrderAndAnyRingGiveTheAllSeeingJoin) {
     tier.be_busy(seed % 2 == 0);
     for (const auto& request : world.shuffled(random)) {
       const unsigned to = pick(random, count);
-      while (!replicas[to]->processor.consume(batch_of(request))) tier.tick();
+      while (!replicas[to]->processor.consume(batch_of(request))) std::this_thread::yield();
       if (pick(random, 4) == 0) tier.turn(pick(random, 10));
     }
     tier.be_busy(false);
     const auto end = std::chrono::steady_clock::now() + kPatience;
     while (next.spans() < world.spans.size() && std::chrono::steady_clock::now() < end) {
-      tier.tick();
       std::this_thread::sleep_for(1ms);  // what it waits for is other threads' work
     }
     otlp::ReferenceRequest request;
@@ -246,7 +273,7 @@ TEST_F(StitchReplicasTest, AnyOrderAndAnyRingGiveTheAllSeeingJoin) {
     std::ranges::sort(texts);
     ASSERT_EQ(texts, world.joined()) << "seed " << seed;
     for (auto& replica : replicas) {
-      replica->processor.stop(std::chrono::steady_clock::now() + kPatience);
+      replica->processor.stop(std::chrono::steady_clock::now() + kStop);
     }
     for (auto& replica : replicas) {
       const StageBalance balance = replica->stage.books.balance();
