@@ -17,8 +17,7 @@ void RequestBuilder::add_new(std::uint32_t scope, std::string_view content) {
   if (scope != open_scope_) enter(scope);
   std::string header;
   append_bytes_header(header, wire::scope_spans::kSpans, content.size());
-  scope_.append_copy(header);
-  scope_.append_copy(content);
+  scope_.append_copy(header, content);
   ++items_;
 }
 
