@@ -132,7 +132,7 @@ Status StitchProcessor::consume(otlp::Batch batch) {
       books_.take(derived);
       books_.hold(derived);
       add_spans(std::move(intake.derived));
-      if (!is_alone) looked_at_ = 0;  // some of it may be another's
+      if (!is_alone) has_strays_ = true;  // some of it may be another's
     }
   }
   counters_.announcements_malformed.add(intake.malformed);

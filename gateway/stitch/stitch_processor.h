@@ -66,14 +66,14 @@ class StitchProcessor final : public Processor, private TraceHolder {
   void keep(otlp::Batch spans, const TraceHolder::Arrival& arrival) override;
   void keep_decided(std::span<const DecidedTrace> /*decided*/) override {}
   void look_at_ring() override;
-  std::uint64_t looked_at() const override { return looked_at_; }
+  std::uint64_t looked_at() const override { return has_strays_ ? 0 : looked_at_.load(); }
 
   Status pass_plain(otlp::Batch batch);
   void add_spans(otlp::Batch derived, const SinceWhen& since = {});
   void add_announcements(std::vector<Announcement> announcements);
   void give_up_foreign(std::unique_lock<std::mutex>& lock);
-  bool tell_owners(const std::vector<Announcement>& announcements);
-  bool hand_over(std::vector<Ready> ready);
+  void tell_owners(const std::vector<Announcement>& announcements);
+  void hand_over(std::vector<Ready> ready);
   void wake_if(bool was_idle);
 
   void deliver(std::vector<Ready> ready);
@@ -112,6 +112,7 @@ class StitchProcessor final : public Processor, private TraceHolder {
   std::thread thread_;
 
   std::atomic<std::uint64_t> looked_at_{0};  // the door's generation
+  std::atomic<bool> has_strays_{false};      // something is held that its owner did not take
   TraceDoor door_;
   Metrics::Registration gauges_;  // last: its function looks at the above
 };

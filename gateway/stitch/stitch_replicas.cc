@@ -58,6 +58,7 @@ void StitchProcessor::look_at_ring() {
 // In the thread. What cannot be handed over stays here until the door asks again.
 void StitchProcessor::give_up_foreign(std::unique_lock<std::mutex>& lock) {
   ring_changed_ = false;
+  has_strays_ = false;
   const std::uint64_t generation = door_.generation();
   ownership_ = door_.ownership();
   std::vector<Ready> ready;
@@ -65,22 +66,21 @@ void StitchProcessor::give_up_foreign(std::unique_lock<std::mutex>& lock) {
   table_.give_up([this](const TraceId& id) { return ownership_->is_mine(id); }, ready,
                  announcements);
   lock.unlock();
-  bool given = tell_owners(announcements);
+  tell_owners(announcements);
   while (!ready.empty()) {
     const std::size_t count = std::min<std::size_t>(ready.size(), kMaxAnnouncements);
     const auto first = ready.end() - static_cast<std::ptrdiff_t>(count);
     std::vector<Ready> portion(std::make_move_iterator(first),
                                std::make_move_iterator(ready.end()));
     ready.erase(first, ready.end());
-    given = hand_over(std::move(portion)) && given;
+    hand_over(std::move(portion));
   }
   lock.lock();
-  if (given) looked_at_ = generation;
+  looked_at_ = generation;
 }
 
-// False where some could not be told: then they wait here.
-bool StitchProcessor::tell_owners(const std::vector<Announcement>& announcements) {
-  bool told = true;
+// Where some cannot be told they wait here.
+void StitchProcessor::tell_owners(const std::vector<Announcement>& announcements) {
   for (std::size_t begin = 0; begin < announcements.size(); begin += kMaxAnnouncements) {
     const std::size_t count = std::min(announcements.size() - begin, kMaxAnnouncements);
     const std::span<const Announcement> portion(announcements.data() + begin, count);
@@ -90,22 +90,20 @@ bool StitchProcessor::tell_owners(const std::vector<Announcement>& announcements
     if (door_.hand_over(hand_off)) continue;
     books_.release(count);
     dropped_announcements_.add(count);
-    told = false;
-    looked_at_ = 0;
     std::vector<Ready> ready;
     {
       const std::scoped_lock lock(mutex_);
       for (const Announcement& each : portion) {
         table_.add_announcement(each, clock_.monotonic_ns(), ready);
       }
+      has_strays_ = true;
     }
     deliver(std::move(ready));
   }
-  return told;
 }
 
-// Spans whose trace is another replica's, or may be. False where they have to wait here.
-bool StitchProcessor::hand_over(std::vector<Ready> ready) {
+// Spans whose trace is another replica's, or may be. What cannot be handed over waits here.
+void StitchProcessor::hand_over(std::vector<Ready> ready) {
   const std::uint64_t now = clock_.monotonic_ns();
   std::map<TraceId, std::uint64_t> since;
   for (const Ready& each : ready) {
@@ -117,13 +115,12 @@ bool StitchProcessor::hand_over(std::vector<Ready> ready) {
     hand_off.ages.push_back(
         {.trace_id = id, .age = std::chrono::nanoseconds(static_cast<std::int64_t>(age))});
   }
-  if (door_.hand_over(hand_off)) return true;
-  looked_at_ = 0;
+  if (door_.hand_over(hand_off)) return;
   add_spans(std::move(hand_off.spans), [&](const TraceId& id) {
     const auto found = since.find(id);
     return found == since.end() ? now : found->second;
   });
-  return false;
+  has_strays_ = true;
 }
 
 }  // namespace kernspan::stitch

@@ -29,7 +29,7 @@ Result<std::filesystem::path> config_path(const AccessSources& sources) {
 
 // The value of `key` in the map `inner` of the list item that is called `name`.
 YAML::Node named(const YAML::Node& list, const std::string& name, const char* inner) {
-  if (!list.IsSequence()) return YAML::Node(YAML::NodeType::Undefined);
+  if (!list.IsDefined() || !list.IsSequence()) return YAML::Node(YAML::NodeType::Undefined);
   for (const YAML::Node& item : list) {
     if (item.IsMap() && item["name"] && item["name"].as<std::string>("") == name) {
       return item[inner];

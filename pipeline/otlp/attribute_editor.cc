@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <unordered_map>
 
 #include "pipeline/otlp/utf8.h"
 
@@ -88,6 +89,34 @@ bool AttributeEditor::update(std::string_view key, std::string_view encoded_valu
   if (found == nullptr) return false;
   set(*found, encoded_value);
   return true;
+}
+
+void AttributeEditor::assign(std::span<const Attribute> attributes) {
+  std::unordered_multimap<std::string_view, const Entry*> present;
+  present.reserve(entries_.size());
+  for (const Entry& entry : entries_) present.emplace(entry.key, &entry);
+
+  std::vector<Entry> assigned;
+  assigned.reserve(attributes.size());
+  bool same = attributes.size() == entries_.size();
+  for (const Attribute& attribute : attributes) {
+    const auto [begin, end] = present.equal_range(attribute.key);
+    const auto equal = std::find_if(begin, end, [&](const auto& candidate) {
+      return candidate.second->value == attribute.encoded_value;
+    });
+    if (equal != end) {
+      same = same && equal->second == &entries_[assigned.size()];
+      assigned.push_back(*equal->second);
+      present.erase(equal);
+      continue;
+    }
+    same = false;
+    const std::string_view key = keep(attribute.key);
+    assigned.push_back({.key = key, .value = keep(attribute.encoded_value), .whole = {}});
+  }
+  if (same) return;
+  entries_ = std::move(assigned);
+  changed_ = true;
 }
 
 bool AttributeEditor::erase(std::string_view key) {

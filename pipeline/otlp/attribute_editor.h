@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <deque>
 #include <functional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -39,6 +40,14 @@ class AttributeEditor {
   void upsert(std::string_view key, std::string_view encoded_value);
   bool insert(std::string_view key, std::string_view encoded_value);  // false: there is one
   bool update(std::string_view key, std::string_view encoded_value);  // false: there is none
+
+  // The attributes are these, in this order. Those that stay the same keep their bytes. Costs as much
+  // as the numbers of old and new ones together.
+  struct Attribute {
+    std::string_view key;
+    std::string encoded_value;
+  };
+  void assign(std::span<const Attribute> attributes);
 
   // Removes every occurrence of the key; false when there was none.
   bool erase(std::string_view key);

@@ -14,18 +14,16 @@ constexpr std::size_t kBlockSize = 4096;
 
 }  // namespace
 
-Slice SliceArena::copy(std::string_view head, std::string_view tail) {
-  const std::size_t size = head.size() + tail.size();
-  if (size > capacity_ - used_) {
-    capacity_ = std::max(kBlockSize, size);
+Slice SliceArena::copy(std::string_view bytes) {
+  if (bytes.size() > capacity_ - used_) {
+    capacity_ = std::max(kBlockSize, bytes.size());
     block_ = std::make_shared_for_overwrite<char[]>(capacity_);
     used_ = 0;
   }
   char* const begin = block_.get() + used_;
-  if (!head.empty()) std::memcpy(begin, head.data(), head.size());
-  if (!tail.empty()) std::memcpy(begin + head.size(), tail.data(), tail.size());
-  used_ += size;
-  return {block_, {begin, size}};
+  if (!bytes.empty()) std::memcpy(begin, bytes.data(), bytes.size());
+  used_ += bytes.size();
+  return {block_, {begin, bytes.size()}};
 }
 
 void GatherList::append(const Slice& owner, std::string_view bytes) {
@@ -42,9 +40,9 @@ void GatherList::append(const Slice& owner, std::string_view bytes) {
   pieces_.push_back({owner.owner(), bytes});
 }
 
-void GatherList::append_copy(std::string_view head, std::string_view tail) {
-  if (head.empty() && tail.empty()) return;
-  const Slice copy = arena_->copy(head, tail);
+void GatherList::append_copy(std::string_view bytes) {
+  if (bytes.empty()) return;
+  const Slice copy = arena_->copy(bytes);
   append(copy, copy.view());
 }
 

@@ -14,8 +14,7 @@ namespace kernspan::otlp {
 // Memory for small pieces. Slices of it keep their block alive.
 class SliceArena {
  public:
-  // Both parts, without a gap, in one slice.
-  Slice copy(std::string_view head, std::string_view tail);
+  Slice copy(std::string_view bytes);
 
  private:
   std::shared_ptr<char[]> block_;
@@ -29,8 +28,7 @@ class GatherList {
 
   // `bytes` are part of what `owner` keeps alive.
   void append(const Slice& owner, std::string_view bytes);
-  // Both parts stay in one slice: readers expect a field with its header.
-  void append_copy(std::string_view head, std::string_view tail = {});
+  void append_copy(std::string_view bytes);
   // `other` is left empty.
   void append(GatherList& other);
 

@@ -15,9 +15,10 @@ void RequestBuilder::add(std::uint32_t scope, SlicePosition position, std::size_
 
 void RequestBuilder::add_new(std::uint32_t scope, std::string_view content) {
   if (scope != open_scope_) enter(scope);
-  std::string header;
-  append_bytes_header(header, wire::scope_spans::kSpans, content.size());
-  scope_.append_copy(header, content);
+  // In one piece: a field that is cut cannot be found again.
+  item_.clear();
+  append_bytes_field(item_, wire::scope_spans::kSpans, content);
+  scope_.append_copy(item_);
   ++items_;
 }
 

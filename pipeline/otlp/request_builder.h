@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <string>
 #include <string_view>
 
 #include "pipeline/otlp/batch.h"
@@ -45,6 +46,7 @@ class RequestBuilder {
   std::uint32_t open_scope_ = kNone;
   std::uint32_t open_resource_ = kNone;
   std::size_t items_ = 0;
+  std::string item_;  // of add_new(); reused
 };
 
 }  // namespace kernspan::otlp

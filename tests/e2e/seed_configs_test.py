@@ -12,6 +12,7 @@ import unittest
 
 import case_report
 from certificates import Authority
+from kubernetes_api import KubernetesApi
 from otlp_lines import SpanFile
 from tiers import ROOT, Daemon, bin_folder
 from processes import free_port, wait_until
@@ -60,7 +61,7 @@ ENVIRONMENT = {name: f"test-{name.lower().replace('_', '-')}" for name in (
     "OTEL_AUTH_TOKEN", "FEDERATION_AUTH_TOKEN", "ONEUPTIME_TOKEN")}
 
 SEED_CONFIGS = [
-    Seed("agent", {9, 24, 27, 33, 37}, exporters=["otlp"], http=True,
+    Seed("agent", {9, 24, 27, 33, 37}, exporters=["otlp"], http=True, kubernetes=True,
          extensions=["health_check", "zpages"]),
     Seed("gateway", {8, 18, 21, 22, 23, 24, 25, 33, 37}, variable="FEDERATION_COLLECTOR_ENDPOINT",
          client_tls="otlp", http=True, extensions=["health_check", "pprof", "zpages"]),
@@ -69,14 +70,15 @@ SEED_CONFIGS = [
          prometheus=True, extensions=["health_check", "pprof", "zpages"]),
     Seed("spoke", {24, 25, 26, 29, 33, 37}, exporters=["otlp/hub"], http=True, file="file/backup"),
     Seed("hub", {17, 18, 21, 22, 24, 25, 33, 37}, http_exporters=["otlphttp"]),
-    Seed("peer", {11, 12, 25, 31, 33, 37}, http_exporters=["otlphttp"], peers=True),
+    # To the backend, and to its peers.
+    Seed("peer", {11, 12, 25, 31, 33, 37}, copies=2, http_exporters=["otlphttp"], peers=True),
     Seed("hybrid", {6, 20, 23, 25, 33, 37}, exporters=["otlp/regional-hub"],
          client_tls="otlp/regional-hub", http_exporters=["otlphttp/direct"], file="file",
          extensions=["health_check", "pprof"]),
     Seed("buffered", {1, 2, 34}, fragment=True, exporters=["otlp/primary"], client_tls="otlp/primary",
          storage=True),
     Seed("cluster-tagging", {34}, fragment=True, exporters=["otlp"]),
-    Seed("detection", {9, 10, 27, 28, 34}, fragment=True, exporters=["otlp"]),
+    Seed("detection", {9, 10, 27, 28, 34}, fragment=True, exporters=["otlp"], kubernetes=True),
     Seed("failure-scenarios", {2, 30, 34, 37}, fragment=True, copies=2,
          exporters=["otlp/primary", "otlp/fallback"], client_tls="otlp/primary otlp/fallback",
          storage=True),
@@ -197,6 +199,10 @@ service:
             lines.append(f"receivers::otlp::protocols::http::endpoint: localhost:{free_port()}")
         if "peers" in seed.redirected:
             lines.append(f"receivers::otlp/peers::protocols::grpc::endpoint: localhost:{free_port()}")
+            lines += ["exporters::loadbalancing::resolver::dns::hostname: 127.0.0.1",
+                      f"exporters::loadbalancing::resolver::dns::port: {sink_grpc}"]
+        if "kubernetes" in seed.redirected:
+            lines.append("processors::k8sattributes::auth_type: kubeConfig")
         if "server_tls" in seed.redirected:
             for protocol in ("grpc", "http"):
                 tls = f"receivers::otlp::protocols::{protocol}::tls"
@@ -239,6 +245,11 @@ service:
         environment = {**ENVIRONMENT, "FEDERATION_COLLECTOR_ENDPOINT": endpoint,
                        "PRIMARY_COLLECTOR_ENDPOINT": endpoint,
                        "FALLBACK_COLLECTOR_ENDPOINT": endpoint}
+        if "kubernetes" in seed.redirected:
+            api = KubernetesApi(self.folder, self.authority)
+            api.__enter__()
+            self.addCleanup(api.__exit__)
+            environment["KUBECONFIG"] = str(api.kubeconfig)
         tier = "federation" if seed.name in ("federation", "hub") else "gateway"
         daemon = Daemon(tier, self.folder, environment,
                         [*seed.files, self.redirect(seed, port, sink_grpc, sink_http)],

@@ -20,7 +20,8 @@ TIERS = ("federation", "gateway", "agent")  # consumers before producers
 READY_SECONDS_MAX = 30
 STOP_SECONDS_MAX = 40
 
-Stage = collections.namedtuple("Stage", "unit taken recovered passed_on held refused dropped")
+Stage = collections.namedtuple("Stage", "unit taken recovered passed_on held refused dropped "
+                                      "from_peers to_peers", defaults=(0, 0))
 
 
 def bin_folder():
@@ -72,8 +73,9 @@ class Metrics:
 
     def unbalanced(self):
         """Stages whose books do not balance: name -> how much there is too little or too much."""
-        differences = {name: stage.passed_on + stage.held + sum(stage.dropped.values())
-                       - stage.taken - stage.recovered
+        differences = {name: stage.passed_on + stage.to_peers + stage.held
+                       + sum(stage.dropped.values())
+                       - stage.taken - stage.recovered - stage.from_peers
                        for name, stage in self.stages().items()}
         return {name: difference for name, difference in differences.items() if difference}
 

@@ -182,10 +182,8 @@ Status QueuedSender::admit(otlp::Signal, std::size_t) {
   return plan_.is_full() ? retryable(path_ + ": sending queue is full") : Status();
 }
 
-Status QueuedSender::consume(otlp::Batch batch) {
-  const std::size_t items = batch.item_count();
-  const std::size_t bytes = batch.byte_count();
-  if (items == 0) return {};
+Status QueuedSender::take(otlp::Batch& batch) {
+  if (batch.empty()) return {};
   std::unique_lock lock(mutex_);
   if (!plan_.fits_at_all(batch)) {
     return refuse(batch, {ErrorKind::kPermanent,
@@ -197,39 +195,38 @@ Status QueuedSender::consume(otlp::Batch batch) {
   if (stored_ != nullptr) return store(std::move(lock), batch);
 
   SendWaiter waiter;
-  plan_.add(std::move(batch), callers_wait_ ? &waiter : nullptr, now());
-  enqueue_size_.observe(static_cast<double>(items));
-  enqueue_bytes_.observe(static_cast<double>(bytes));
   if (!callers_wait_) {
-    books_.take(items);
-    books_.hold(items);
+    books_.take(batch.item_count());
+    books_.hold(batch.item_count());
   }
-  update_gauges();
-  work_.notify_one();
+  enqueue(batch, callers_wait_ ? &waiter : nullptr);
   if (!callers_wait_) return {};
   room_.wait(lock, [&] { return waiter.done; });
   return waiter.result;
 }
 
+void QueuedSender::enqueue(otlp::Batch& batch, SendWaiter* waiter) {
+  enqueue_size_.observe(static_cast<double>(batch.item_count()));
+  enqueue_bytes_.observe(static_cast<double>(batch.byte_count()));
+  plan_.add(std::move(batch), waiter, now());
+  update_gauges();
+  work_.notify_one();
+}
+
 void QueuedSender::run() {
   std::unique_lock lock(mutex_);
   while (true) {
+    if (state_ == State::kSurrendering) {
+      if (wait_for_attempts(lock)) return;
+      continue;
+    }
     lock = read_stored(std::move(lock));
     lock = begin_due_attempts(std::move(lock));
     if (state_ == State::kDraining) {
       if (plan_.empty()) return;
       if (SteadyClock::now() >= deadline_) {
         drop_idle();
-        if (!cancelled_ && plan_.in_flight() != 0) {
-          cancelled_ = true;
-          lock.unlock();
-          transport_->cancel_all();
-          lock.lock();
-          continue;
-        }
-        if (plan_.empty()) return;
-        // Every attempt ends once it was cancelled.
-        work_.wait(lock);
+        if (wait_for_attempts(lock) && plan_.empty()) return;
         continue;
       }
     }
@@ -252,8 +249,25 @@ void QueuedSender::run() {
   }
 }
 
+// True when none is in flight. Behind the deadline they are cancelled, and every attempt ends once
+// it was.
+bool QueuedSender::wait_for_attempts(std::unique_lock<std::mutex>& lock) {
+  if (plan_.in_flight() == 0) return true;
+  if (SteadyClock::now() < deadline_) {
+    work_.wait_until(lock, deadline_);
+  } else if (!cancelled_) {
+    cancelled_ = true;
+    lock.unlock();
+    transport_->cancel_all();
+    lock.lock();
+  } else {
+    work_.wait(lock);
+  }
+  return plan_.in_flight() == 0;
+}
+
 std::unique_lock<std::mutex> QueuedSender::begin_due_attempts(std::unique_lock<std::mutex> lock) {
-  while (!cancelled_) {
+  while (!cancelled_ && state_ != State::kSurrendering) {
     Attempt* attempt = plan_.take_due(now());
     if (attempt == nullptr) break;
     update_gauges();
@@ -271,7 +285,11 @@ std::unique_lock<std::mutex> QueuedSender::begin_due_attempts(std::unique_lock<s
 void QueuedSender::on_done(Attempt* attempt, const SendOutcome& outcome) {
   const std::scoped_lock lock(mutex_);
   if (outcome.rest != nullptr) keep_rest(*attempt, outcome);
-  const SendPlan::Verdict verdict = plan_.finish(attempt, outcome, now());
+  SendPlan::Verdict verdict = plan_.finish(attempt, outcome, now());
+  // It is given back, whatever its retries.
+  if (state_ == State::kSurrendering && verdict == SendPlan::Verdict::kGaveUp) {
+    verdict = SendPlan::Verdict::kTryAgain;
+  }
   if (stored_ != nullptr && state_ == State::kDraining &&
       outcome.kind == SendOutcome::Kind::kRetryable) {
     plan_.forget_idle();  // it stays on disk
@@ -300,7 +318,8 @@ void QueuedSender::keep_rest(Attempt& attempt, const SendOutcome& outcome) {
 void QueuedSender::settle(Attempt& attempt, std::size_t items, const SendOutcome& outcome) {
   const SendCounters& counters = items_[attempt.batch.signal()];
   const std::size_t too_large = std::min(outcome.too_large_items, items);
-  const std::size_t sent = items - too_large;
+  const std::size_t permanent = std::min(outcome.permanent_items, items - too_large);
+  const std::size_t sent = items - too_large - permanent;
   const std::size_t rejected = std::min(outcome.rejected_spans, sent);
   if (callers_wait_) {
     books_.take(items);
@@ -314,6 +333,12 @@ void QueuedSender::settle(Attempt& attempt, std::size_t items, const SendOutcome
     dropped_too_large_.add(too_large);
     KERNSPAN_LOG_LIMITED(kError, "{}: dropped {} {}: too large for the peer even alone: {}", path_,
                          too_large, items_of(attempt.batch.signal()), outcome.message);
+  }
+  if (permanent != 0) {
+    counters.send_failed->add(permanent);
+    dropped_permanent_.add(permanent);
+    KERNSPAN_LOG_LIMITED(kError, "{}: dropped {} {}: {}", path_, permanent,
+                         items_of(attempt.batch.signal()), outcome.message);
   }
   if (rejected != 0) {
     counters.rejected->add(rejected);

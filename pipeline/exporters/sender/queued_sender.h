@@ -9,6 +9,7 @@
 #include <mutex>
 #include <string>
 #include <thread>
+#include <vector>
 
 #include "pipeline/base/metrics.h"
 #include "pipeline/component/factory.h"
@@ -46,15 +47,31 @@ class QueuedSender final : public Exporter {
   // With storage only attempts in flight are waited for.
   void stop(std::chrono::steady_clock::time_point deadline) override;
   // Any thread. A full queue is a retryable error; with block_on_overflow it is one after a wait.
-  Status consume(otlp::Batch batch) override;
+  Status consume(otlp::Batch batch) override { return take(batch); }
   // Refuses while the queue is full, unless callers may wait for room.
   Status admit(otlp::Signal signal, std::size_t bytes) override;
 
+  // For exporters made of several senders that share their books (load_balancing). Not with
+  // storage; the last two not when callers wait for results.
+  enum class Room { kThere, kFull, kNever };
+  Room room_for(const otlp::Batch& batch);
+  // As consume(), but a batch that is refused stays with the caller.
+  Status take(otlp::Batch& batch);
+  // Takes a batch whether or not there is room. `is_held`: another sender had taken it, and it is
+  // in the books. False: not running.
+  bool adopt(otlp::Batch& batch, bool is_held);
+  // In place of stop(): sends nothing any more, waits for the attempts in flight until the deadline
+  // and gives back what was not sent, which stays in the books as held.
+  std::vector<otlp::Batch> surrender(std::chrono::steady_clock::time_point deadline);
+  // Brings the deadline of a surrender forward. Any thread.
+  void hasten(std::chrono::steady_clock::time_point deadline);
+
  private:
   using SteadyClock = std::chrono::steady_clock;
-  enum class State { kIdle, kRunning, kDraining, kStopped };
+  enum class State { kIdle, kRunning, kDraining, kSurrendering, kStopped };
 
   void run();
+  bool wait_for_attempts(std::unique_lock<std::mutex>& lock);
   std::unique_lock<std::mutex> begin_due_attempts(std::unique_lock<std::mutex> lock);
   void on_done(Attempt* attempt, const SendOutcome& outcome);
   Status wait_for_room(std::unique_lock<std::mutex>& lock, const otlp::Batch& batch);
@@ -72,6 +89,7 @@ class QueuedSender final : public Exporter {
   void end(Attempt attempt, SendPlan::Verdict verdict, const SendOutcome& outcome);
   void drop(Attempt attempt, Counter& reason, const std::string& message);
   void drop_idle();
+  void enqueue(otlp::Batch& batch, SendWaiter* waiter);
   void update_gauges();
   std::chrono::nanoseconds now() const;
 

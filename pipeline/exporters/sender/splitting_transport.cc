@@ -21,6 +21,8 @@ namespace {
 
 void add_settled(SendOutcome& total, const SendOutcome& piece) {
   total.rejected_spans += piece.rejected_spans;
+  total.too_large_items += piece.too_large_items;
+  total.permanent_items += piece.permanent_items;
   if (!piece.message.empty()) total.message = piece.message;
 }
 
@@ -92,6 +94,11 @@ void SplittingTransport::on_piece_done(std::unique_ptr<Sending> sending, SendOut
     add_settled(sending->total, outcome);
     sending->any_settled = true;
     pieces.pop_front();
+  } else if (outcome.rest != nullptr) {
+    // The transport below has sent it in parts, too.
+    add_settled(sending->total, outcome);
+    sending->any_settled = true;
+    pieces.front() = std::move(*outcome.rest);
   }
   const bool failed = outcome.kind == Kind::kRetryable || outcome.kind == Kind::kPermanent;
   if (!failed && !pieces.empty() && !cancelled_) {

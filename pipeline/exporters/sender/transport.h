@@ -25,8 +25,9 @@ struct SendOutcome {
   std::chrono::nanoseconds asked_delay{0};  // failures: the peer asked to wait that long
   std::size_t rejected_spans = 0;           // sent: the peer took the request but not these items
 
-  // Of a batch that went out in parts (splitting_transport.h):
+  // Of a batch that went out in parts (splitting_transport.h, load_balancing):
   std::size_t too_large_items = 0;  // not sent: too large alone
+  std::size_t permanent_items = 0;  // not sent, and never will be: refused by one of several peers
   // Failures: what was not sent, when other parts were. Shared: outcomes are copied.
   std::shared_ptr<otlp::Batch> rest = nullptr;
 };

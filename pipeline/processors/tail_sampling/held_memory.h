@@ -2,6 +2,9 @@
 
 #include <atomic>
 #include <cstdint>
+#include <memory>
+
+#include "pipeline/processors/tail_sampling/buffer_pool.h"
 
 namespace kernspan::sampling {
 
@@ -9,7 +12,8 @@ namespace kernspan::sampling {
 // per span and per trace, and what waits for the next component. Any thread.
 class HeldMemory {
  public:
-  explicit HeldMemory(std::uint64_t limit) : limit_(limit) {}
+  explicit HeldMemory(std::uint64_t limit)
+      : limit_(limit), buffers_(std::make_shared<BufferPool>(limit / 16)) {}
 
   void add(std::uint64_t bytes) { used_.fetch_add(bytes, std::memory_order_relaxed); }
   void subtract(std::uint64_t bytes) { used_.fetch_sub(bytes, std::memory_order_relaxed); }
@@ -23,8 +27,12 @@ class HeldMemory {
     return bytes <= limit_ && used() <= limit_ - bytes;
   }
 
+  // For what is held. What is idle in it comes on top.
+  BufferPool& buffers() { return *buffers_; }
+
  private:
   const std::uint64_t limit_;
+  const std::shared_ptr<BufferPool> buffers_;
   std::atomic<std::uint64_t> used_{0};
 };
 

@@ -12,8 +12,7 @@ namespace kernspan::sampling {
 // Shards count their holds down, and the last one frees it.
 class HeldRequest {
  public:
-  // A batch of at least one span. `sequence` orders requests by arrival. Charged to `memory`, which
-  // outlives it.
+  // A batch of at least one span, copied into one piece. `sequence` orders requests by arrival. Charged to `memory`, which outlives it.
   static HeldRequest* make(const otlp::Batch& batch, std::uint64_t sequence, HeldMemory& memory);
 
   const otlp::SpanIndex& index() const { return index_; }

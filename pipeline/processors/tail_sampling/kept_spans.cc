@@ -15,18 +15,27 @@ void KeptSpans::add(const SpanNode& node, double probability) {
   spans_.push_back({node.request, node.span, probability});
 }
 
-otlp::Batch KeptSpans::take() {
+std::vector<otlp::Batch> KeptSpans::take() {
   std::ranges::sort(
       spans_, {}, [](const Kept& kept) { return std::tuple(kept.request->sequence(), kept.span); });
-  otlp::Batch batch;
+  std::vector<otlp::Batch> batches;
+  std::size_t room = 0;
   for (std::size_t begin = 0; begin < spans_.size();) {
+    if (room == 0) {
+      batches.emplace_back();
+      room = kMostTogether;
+    }
     std::size_t end = begin + 1;
-    while (end < spans_.size() && spans_[end].request == spans_[begin].request) ++end;
-    batch.append(take_request(begin, end));
+    while (end < spans_.size() && end - begin < room &&
+           spans_[end].request == spans_[begin].request) {
+      ++end;
+    }
+    batches.back().append(take_request(begin, end));
+    room -= end - begin;
     begin = end;
   }
   spans_.clear();
-  return batch;
+  return batches;
 }
 
 otlp::Batch KeptSpans::take_request(std::size_t begin, std::size_t end) {

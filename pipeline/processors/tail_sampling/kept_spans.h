@@ -10,8 +10,8 @@
 
 namespace kernspan::sampling {
 
-// Spans that are to go on, until there are enough for a batch: what came in one request goes out
-// together, whichever traces it belongs to. One thread.
+// Spans that are to go on: what came in one request goes out together, whichever traces it belongs
+// to. One thread.
 class KeptSpans {
  public:
   explicit KeptSpans(AdjustedCountSettings adjusted) : adjusted_(std::move(adjusted)) {}
@@ -25,10 +25,11 @@ class KeptSpans {
   std::size_t size() const { return spans_.size(); }
   bool empty() const { return spans_.empty(); }
 
-  // Everything as one batch, in order of arrival. Where most of a request is kept its bytes stay
-  // where they are; else the spans are copied, so that a few do not keep the whole request alive
-  // in the queues behind.
-  otlp::Batch take();
+  // Everything in order of arrival, in batches of kMostTogether spans. Where most of a request is
+  // kept its bytes stay where they are; else the spans are copied, so that a few do not keep the
+  // whole request alive in the queues behind.
+  static constexpr std::size_t kMostTogether = 8192;
+  std::vector<otlp::Batch> take();
 
  private:
   struct Kept {

@@ -1,8 +1,6 @@
 #include "pipeline/processors/tail_sampling/shard.h"
 
 #include <algorithm>
-#include <limits>
-#include <tuple>
 #include <utility>
 
 namespace kernspan::sampling {
@@ -35,10 +33,6 @@ TraceStatus status_of(Outcome outcome) {
   return TraceStatus::kNotSampled;
 }
 
-TraceDecision decision_of(const Verdict& verdict) {
-  return {.status = status_of(verdict.outcome), .probability = verdict.probability.value_or(0)};
-}
-
 }  // namespace
 
 Shard::Shard(const TailSamplingSettings& settings, std::size_t shards, Decide decide,
@@ -62,6 +56,10 @@ Shard::Shard(const TailSamplingSettings& settings, std::size_t shards, Decide de
   const std::size_t expected = settings.expected_new_traces_per_sec / shards *
                                static_cast<std::size_t>(std::max<std::int64_t>(wait_s, 1));
   table_.reserve(std::min({expected, max_traces_, kMostReserved}));
+}
+
+TraceDecision Shard::decision_of(const Verdict& verdict) {
+  return {.status = status_of(verdict.outcome), .probability = verdict.probability.value_or(0)};
 }
 
 Shard::~Shard() {
@@ -124,45 +122,6 @@ bool Shard::take_span(const Arrival& arrival, std::uint32_t span, std::uint32_t&
   if (is_too_large(table_[trace])) {
     end(trace, {.status = TraceStatus::kNotSampled}, Cause::kTooLarge);
     trace = TraceTable::kNone;
-  }
-  return true;
-}
-
-// As upstream, which looks at the spans of one trace and one resource at a time.
-std::vector<std::uint32_t> Shard::by_resource_and_trace(const Arrival& arrival) const {
-  const otlp::SpanIndex& index = arrival.request->index();
-  std::vector<std::uint32_t> spans(arrival.size());
-  for (std::size_t i = 0; i < spans.size(); ++i) spans[i] = arrival.span(i);
-  std::ranges::sort(spans, {}, [&](std::uint32_t span) {
-    return std::tuple(index.resource_number(span), index.spans()[span].trace_id, span);
-  });
-  return spans;
-}
-
-bool Shard::take_group(const Arrival& arrival, std::span<const std::uint32_t> group) {
-  HeldRequest& request = *arrival.request;
-  const TraceId& id = request.index().spans()[group.front()].trace_id;
-  std::uint32_t trace = table_.find(id);
-  if (trace == TraceTable::kNone) {
-    if (const TraceDecision* decision = find_cached(id)) {
-      for (const std::uint32_t span : group) follow(*decision, request, span);
-      return true;
-    }
-    if (!make_room()) return false;
-    trace = open(id, arrival.first_seen_ns);
-  } else if (!table_[trace].is_pending()) {
-    for (const std::uint32_t span : group) follow_late(table_[trace], request, span);
-    return true;
-  }
-  see_earlier(trace, arrival.first_seen_ns);
-  for (const std::uint32_t span : group) {
-    hold(trace, request, span);
-    if (!request.index().spans()[span].parent_span_id.is_valid()) see_root(trace);
-  }
-  if (is_too_large(table_[trace])) {
-    end(trace, {.status = TraceStatus::kNotSampled}, Cause::kTooLarge);
-  } else {
-    decide_on_ingest(trace, request, group);
   }
   return true;
 }
@@ -237,22 +196,6 @@ void Shard::follow_late(const TraceEntry& entry, HeldRequest& request, std::uint
   let_go(drop_reason(entry.decision.status, Cause::kOther));
 }
 
-// Upstream's oldest trace goes, decided or not; here what is decided goes first.
-bool Shard::make_room() {
-  while (table_.size() >= max_traces_) {
-    if (table_.oldest_decided() != TraceTable::kNone) {
-      forget(table_.oldest_decided());
-    } else if (settings_.block_on_overflow) {
-      return false;
-    } else if (settings_.decide_on_overflow) {
-      decide(table_.oldest_pending(), Cause::kTraces);
-    } else {
-      end(table_.oldest_pending(), {}, Cause::kTooEarly);
-    }
-  }
-  return true;
-}
-
 void Shard::advance() {
   now_ns_ = clock_.monotonic_ns();
   due_.clear();
@@ -286,21 +229,6 @@ void Shard::decide(std::uint32_t trace, Cause cause) {
   const std::uint64_t begin_ns = std::exchange(now_ns_, clock_.monotonic_ns());
   counters_.decision_latency_us.observe(1e6 * seconds_between(begin_ns, now_ns_));
   end(trace, decision_of(verdict.value_or(Verdict())), cause);
-}
-
-void Shard::decide_on_ingest(std::uint32_t trace, HeldRequest& request,
-                             std::span<const std::uint32_t> group) {
-  const TraceEntry& entry = table_[trace];
-  view_spans_.clear();
-  for (const std::uint32_t span : group) view_spans_.push_back({&request.index(), span});
-  const std::optional<Verdict> verdict =
-      decide_({.trace_id = entry.id,
-               .spans = view_spans_,
-               .byte_count = entry.byte_count,
-               .first_seen_ns = entry.first_seen_ns,
-               .spans_not_held = entry.span_count - group.size()},
-              now_ns_);
-  if (verdict) end(trace, decision_of(*verdict), Cause::kOther);
 }
 
 void Shard::end(std::uint32_t trace, const TraceDecision& decision, Cause cause) {
@@ -388,31 +316,6 @@ void Shard::forget(std::uint32_t trace) {
   table_.remove(trace);
 }
 
-void Shard::relieve() {
-  account();
-  const std::uint64_t used = memory_.used();
-  if (used <= memory_.soft_limit()) return;
-  now_ns_ = clock_.monotonic_ns();
-  const std::uint64_t excess = (used - memory_.soft_limit()) / shards_ + 1;
-  std::uint64_t relieved = 0;
-  while (relieved < excess && table_.pending_count() != 0) {
-    Cause cause = Cause::kMemory;
-    const std::uint32_t trace = next_to_relieve(cause);
-    const TraceEntry& entry = table_[trace];
-    relieved += entry.byte_count + TraceTable::kEntryBytes +
-                entry.span_count * (sizeof(otlp::IndexedSpan) + sizeof(SpanNode));
-    decide(trace, cause);
-  }
-  account();
-}
-
-std::uint32_t Shard::next_to_relieve(Cause& cause) const {
-  if (giants_.empty()) return table_.oldest_pending();
-  cause = Cause::kGiant;
-  return *std::ranges::max_element(
-      giants_, {}, [this](std::uint32_t trace) { return table_[trace].byte_count; });
-}
-
 void Shard::finish() {
   now_ns_ = clock_.monotonic_ns();
   while (table_.pending_count() != 0) {
@@ -442,19 +345,6 @@ void Shard::remember(const TraceId& id, const TraceDecision& decision) {
     table_[added].due_ns = now_ns_;
     table_.set_decided(added, decision);
   }
-}
-
-// What the table and the caches take; requests account for themselves.
-void Shard::account() {
-  const std::uint64_t bytes =
-      table_.byte_count() +
-      (sampled_cache_.size() + non_sampled_cache_.size()) * DecisionCache::kEntryBytes;
-  if (bytes >= charged_) {
-    memory_.add(bytes - charged_);
-  } else {
-    memory_.subtract(charged_ - bytes);
-  }
-  charged_ = bytes;
 }
 
 void Shard::publish() {

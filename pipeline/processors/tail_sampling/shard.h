@@ -73,9 +73,8 @@ class Shard {
   // Decides everything; or drops it, when that is configured.
   void finish();
 
-  bool has_kept() const { return !kept_.empty(); }
   // All that has been kept since the last time, to be passed on: still in the books as held.
-  otlp::Batch take_kept() { return kept_.take(); }
+  std::vector<otlp::Batch> take_kept() { return kept_.take(); }
 
   // When advance() is to be called; nothing: there is no pending trace.
   std::optional<std::uint64_t> next_look() const { return wheel_.next_look(); }
@@ -97,6 +96,8 @@ class Shard {
 
  private:
   enum class Cause { kDue, kMemory, kGiant, kTraces, kTooLarge, kTooEarly, kShutdown, kOther };
+
+  static TraceDecision decision_of(const Verdict& verdict);
 
   bool take_span(const Arrival& arrival, std::uint32_t span, std::uint32_t& trace);
   bool take_group(const Arrival& arrival, std::span<const std::uint32_t> group);

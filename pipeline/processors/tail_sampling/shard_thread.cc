@@ -157,9 +157,10 @@ void ShardThread::take_work() {
 }
 
 void ShardThread::collect_kept() {
-  if (!shard_->has_kept()) return;
-  outgoing_.push_back(shard_->take_kept());
-  memory_.add(outgoing_.back().byte_count());
+  for (otlp::Batch& batch : shard_->take_kept()) {
+    memory_.add(batch.byte_count());
+    outgoing_.push_back(std::move(batch));
+  }
 }
 
 void ShardThread::pass_on() {

@@ -12,6 +12,12 @@ namespace asio = boost::asio;
 using asio::ip::tcp;
 using boost::system::error_code;
 
+std::string address_of(const tcp::socket& socket) {
+  error_code error;
+  const tcp::endpoint peer = socket.remote_endpoint(error);
+  return error ? std::string() : peer.address().to_string();
+}
+
 class PlainStream final : public HttpByteStream {
  public:
   explicit PlainStream(tcp::socket socket) : socket_(std::move(socket)) {}
@@ -33,6 +39,7 @@ class PlainStream final : public HttpByteStream {
     error_code ignored;
     socket_.close(ignored);
   }
+  std::string peer_address() const override { return address_of(socket_); }
 
  private:
   tcp::socket socket_;
@@ -60,6 +67,7 @@ class TlsStream final : public HttpByteStream {
     error_code ignored;
     stream_.next_layer().close(ignored);
   }
+  std::string peer_address() const override { return address_of(stream_.next_layer()); }
 
  private:
   const TlsContexts::Context context_;

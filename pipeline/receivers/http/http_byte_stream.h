@@ -4,6 +4,7 @@
 #include <boost/asio/ip/tcp.hpp>
 #include <functional>
 #include <memory>
+#include <string>
 
 #include "pipeline/receivers/http/tls_contexts.h"
 
@@ -23,6 +24,7 @@ class HttpByteStream {
   // Says that nothing more is sent, where that can be said without waiting.
   virtual void end_sending() = 0;
   virtual void close() = 0;
+  virtual std::string peer_address() const = 0;  // without the port; empty: not known
 };
 
 std::unique_ptr<HttpByteStream> plain_stream(boost::asio::ip::tcp::socket socket);

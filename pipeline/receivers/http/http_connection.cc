@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "pipeline/base/log.h"
+#include "pipeline/component/request_peer.h"
 
 namespace kernspan {
 namespace {
@@ -64,12 +65,22 @@ std::string_view malformed_hint(std::string_view first_bytes) {
   return "the request is not HTTP/1.1";
 }
 
+class HttpPeer final : public RequestPeer {
+ public:
+  explicit HttpPeer(std::string address) : address_(std::move(address)) {}
+  std::string address() const override { return address_; }
+
+ private:
+  std::string address_;
+};
+
 }  // namespace
 
 HttpConnection::HttpConnection(HttpConnectionHost& host, asio::io_context& context,
                                std::unique_ptr<HttpByteStream> stream)
     : host_(host),
       stream_(std::move(stream)),
+      peer_address_(stream_->peer_address()),
       timer_(context),
       buffer_(kMaxHeadBytes + kBodyRead) {}
 
@@ -318,10 +329,11 @@ void HttpConnection::dispatch() {
   if (refusal_) return respond(*refusal_);
   enter(Phase::kWorking, nanoseconds(0));
   // The connection stays alive through the answer's handler; the work touches none of it.
-  auto work = [&service = host_.service(), head = head_, encoding = encoding_,
-               max_bytes = host_.settings().max_request_body_size,
+  auto work = [&service = host_.service(), head = head_, peer = HttpPeer(peer_address_),
+               encoding = encoding_, max_bytes = host_.settings().max_request_body_size,
                body = std::make_shared<std::string>(std::move(parser_->get().body().bytes))] {
     auto decoded = decode_body(encoding, std::move(*body), max_bytes);
+    const RequestPeerScope scope(peer);
     if (decoded) return service.serve(head, std::move(*decoded));
     const bool is_large = decoded.error() == DecodeError::kTooLarge;
     service.refused(is_large ? HttpRefusal::kTooLarge : HttpRefusal::kMalformed).add();

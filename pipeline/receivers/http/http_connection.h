@@ -106,6 +106,7 @@ class HttpConnection : public std::enable_shared_from_this<HttpConnection> {
 
   HttpConnectionHost& host_;
   const std::unique_ptr<HttpByteStream> stream_;
+  const std::string peer_address_;
   boost::asio::steady_timer timer_;
   std::uint64_t timer_round_ = 0;  // tells a timer that was set anew from one that has fired
   Phase phase_ = Phase::kHandshake;

@@ -17,6 +17,8 @@
 #include <vector>
 
 #include "pipeline/base/log.h"
+#include "pipeline/base/percent_encoding.h"
+#include "pipeline/component/request_peer.h"
 #include "pipeline/otlp/grpc_bytes.h"
 #include "pipeline/otlp/grpc_log.h"
 #include "pipeline/otlp/rpc_status.h"
@@ -37,6 +39,28 @@ grpc::Status to_grpc(const Error& error) {
                                               : grpc::StatusCode::INTERNAL,
           error.message};
 }
+
+// gRPC writes "ipv4:10.0.0.7:5123", and "ipv6:[fd00::7]:5123" with or without %5B in place of the
+// brackets.
+class GrpcPeer final : public RequestPeer {
+ public:
+  explicit GrpcPeer(const grpc::ServerContextBase& context) : context_(context) {}
+
+  std::string address() const override {
+    const std::string peer = percent_decoded(context_.peer()).value_or("");
+    const std::size_t begin = peer.find(':') + 1;
+    const std::size_t end = peer.rfind(':');
+    if (!peer.starts_with("ipv") || end < begin) return "";
+    std::string address = peer.substr(begin, end - begin);
+    if (address.starts_with('[') && address.ends_with(']')) {
+      address = address.substr(1, address.size() - 2);
+    }
+    return address;
+  }
+
+ private:
+  const grpc::ServerContextBase& context_;
+};
 
 }  // namespace
 
@@ -75,7 +99,7 @@ class OtlpReceiver::Server {
   void begin_read(Call& call);
   void answer(Call& call, const grpc::Status& status);
   std::optional<grpc::Status> refusal(Call& call) const;
-  grpc::Status take(const grpc::ByteBuffer& message, otlp::Signal signal);
+  grpc::Status take(const Call& call);
 
   const std::string& path_;
   const GrpcServerSettings& settings_;
@@ -180,7 +204,7 @@ void OtlpReceiver::Server::advance(Call& call, bool ok) {
       if (ok) return begin_read(call);
       break;
     case Call::Step::kRead: {
-      if (ok) return answer(call, take(call.request, call.signal));
+      if (ok) return answer(call, take(call));
       books_.no_message.add();
       return answer(call, {grpc::StatusCode::INVALID_ARGUMENT, "the call has no message"});
     }
@@ -238,7 +262,9 @@ void OtlpReceiver::Server::answer(Call& call, const grpc::Status& status) {
   }
 }
 
-grpc::Status OtlpReceiver::Server::take(const grpc::ByteBuffer& message, otlp::Signal signal) {
+grpc::Status OtlpReceiver::Server::take(const Call& call) {
+  const grpc::ByteBuffer& message = call.request;
+  const otlp::Signal signal = call.signal;
   if (const Status admitted = next_.admit(signal, message.Length()); !admitted) {
     books_.not_admitted.add();
     return to_grpc(admitted.error());
@@ -258,6 +284,8 @@ grpc::Status OtlpReceiver::Server::take(const grpc::ByteBuffer& message, otlp::S
     KERNSPAN_LOG_LIMITED(kWarn, "{}: refused a request: {}", path_, batch.error().message);
     return {grpc::StatusCode::INVALID_ARGUMENT, batch.error().message};
   }
+  const GrpcPeer peer(*call.context);
+  const RequestPeerScope scope(peer);
   const Status taken = books_.items.hand_on(next_, std::move(*batch));
   return taken ? grpc::Status::OK : to_grpc(taken.error());
 }

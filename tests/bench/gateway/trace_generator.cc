@@ -135,7 +135,9 @@ struct Call {
 
 int run_trace_generator(const GeneratorOptions& options) {
   const Load& load = options.load;
-  const auto channel = open_channel({.peer_port = options.peer_port});
+  PeerOptions peer;
+  peer.peer_port = options.peer_port;
+  const auto channel = open_channel(peer);
   if (!channel->WaitForConnected(std::chrono::system_clock::now() + kPatience)) return 1;
   grpc::GenericStub stub(channel);
   grpc::CompletionQueue queue;

@@ -181,17 +181,16 @@ class Run {
 
   void compare() {
     std::vector<int> kept;
-    if (shard_->has_kept()) {
-      const otlp::Batch batch = shard_->take_kept();
+    for (const otlp::Batch& batch : shard_->take_kept()) {
       auto checked = otlp::Batch::from_wire(std::string(batch.joined().view()));
       check(checked && checked->item_count() == batch.item_count());
       const otlp::SpanIndex index(*checked);
       for (const otlp::IndexedSpan& span : index.spans()) {
         std::memcpy(&kept.emplace_back(), span.span_id.bytes.data(), sizeof(int));
       }
-      counters_.books.release(kept.size());
-      counters_.books.pass_on(kept.size());
     }
+    counters_.books.release(kept.size());
+    counters_.books.pass_on(kept.size());
     kept_ += kept.size();
     check(ledger_.balances_all());
     if (!has_model_) return check(memory_.used() <= memory_.limit() || !waiting_.empty());

@@ -124,6 +124,8 @@ void find_split_traces(const Subject& subject, Reporter& reporter) {
   const auto& replicas = subject.circumstances().replicas;
   if (replicas && *replicas <= 1) return;
   for (const Holder& holder : holders(subject)) {
+    if (at(holder.component.node, {"replicas"}) != nullptr)
+      continue;  // they hand each other theirs
     reporter.add(
         holder.component.position,
         fmt::format(
@@ -132,8 +134,9 @@ void find_split_traces(const Subject& subject, Reporter& reporter) {
             "traces go unseen",
             holder.component.path(),
             replicas ? format_count(static_cast<double>(*replicas)) : "more than one of its"),
-        "run one replica, or have the tier before it send by trace id: load_balancing with "
-        "routing_key: traceID");
+        "run one replica, let the replicas hand each other what they do not own (the extension "
+        "replicas), or have the tier before it send by trace id: load_balancing with routing_key: "
+        "traceID");
   }
 }
 

@@ -1,42 +1,43 @@
 #pragma once
 
-#include <cstddef>
 #include <memory>
 #include <string>
 #include <vector>
 
 #include "pipeline/base/error.h"
+#include "pipeline/ottl/condition.h"
 #include "pipeline/processors/tail_sampling/policies/policy.h"
 #include "pipeline/processors/tail_sampling/policies/policy_settings.h"
 
 namespace kernspan::sampling {
 
-enum class OttlErrorMode {
-  kPropagate,  // the policy fails, and has no say about the trace
-  kIgnore,     // the condition does not hold; a line in the log
-  kSilent,     // the condition does not hold
-};
-
 // Conditions on spans and on their events. Several threads may use one.
 class OttlConditions {
  public:
-  // Fails with the condition and what is wrong with it.
-  static Result<std::shared_ptr<const OttlConditions>> compile(
-      const std::vector<std::string>& spans, const std::vector<std::string>& events,
-      OttlErrorMode error_mode);
-  ~OttlConditions();
+  // What becomes of a condition that fails on a span: kPropagate, the policy has no say about the
+  // trace; kIgnore and kSilent, the next condition is tried.
+  explicit OttlConditions(ottl::ErrorMode error_mode) : error_mode_(error_mode) {}
+
+  // In the context of a span or of a span event. Fails with what is wrong with the text.
+  Status add(const std::string& text, ottl::Context context);
 
   // Whether any condition holds for the span, or for one of its events.
-  Result<bool> test(const HeldSpan& span) const;
+  Result<bool> test(const HeldSpan& span, ottl::Evaluation& at) const;
 
  private:
-  struct Compiled;
-  explicit OttlConditions(std::unique_ptr<Compiled> compiled);
+  struct Entry {
+    std::string text;
+    ottl::Condition condition;
+  };
 
-  std::unique_ptr<Compiled> compiled_;
+  Result<bool> test_any(const std::vector<Entry>& conditions, ottl::Evaluation& at) const;
+
+  std::vector<Entry> of_span_;
+  std::vector<Entry> of_event_;
+  const ottl::ErrorMode error_mode_;
 };
 
-// Samples when a condition holds for any span. Evaluates no further than that.
+// Samples when a condition holds for any span, and looks no further than that.
 class OttlConditionPolicy final : public Policy {
  public:
   explicit OttlConditionPolicy(const OttlConditionSettings& settings)
@@ -45,7 +46,7 @@ class OttlConditionPolicy final : public Policy {
   Decision decide(const Question& question) override;
 
  private:
-  std::shared_ptr<const OttlConditions> conditions_;
+  const std::shared_ptr<const OttlConditions> conditions_;
 };
 
 }  // namespace kernspan::sampling

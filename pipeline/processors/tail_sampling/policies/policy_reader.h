@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "pipeline/component/config_reader.h"
+#include "pipeline/ottl/record.h"
 #include "pipeline/processors/tail_sampling/policies/policy_settings.h"
 
 namespace kernspan::sampling {
@@ -44,6 +45,8 @@ class PolicyReader {
   Options read_drop(ConfigReader& settings);
   Options read_composite(ConfigReader& settings);
 
+  void add_conditions(ConfigReader& settings, std::string_view key, ottl::Context context,
+                      OttlConditions& conditions);
   void put_in_order(ConfigReader& settings, CompositeSettings& composite);
   void read_rates(ConfigReader& settings, CompositeSettings& composite);
 

@@ -152,26 +152,43 @@ PolicyReader::Options PolicyReader::read_trace_state(ConfigReader& settings) {
   return result;
 }
 
+// One string stands for a list of one: it is not split on commas, of which conditions have some.
+void PolicyReader::add_conditions(ConfigReader& settings, std::string_view key,
+                                  ottl::Context context, OttlConditions& conditions) {
+  const ConfigNode* const node = settings.node(key);
+  if (node == nullptr) return;
+  const auto add = [&](const ConfigNode& text) {
+    if (!text.is_scalar()) {
+      return settings.add_problem(
+          text.position(), fmt::format("{}::{}: expected a condition, found {}", settings.path(),
+                                       key, text.describe()));
+    }
+    if (const Status added = conditions.add(text.text(), context); !added) {
+      settings.add_problem(text.position(),
+                           fmt::format("{}::{}: {}", settings.path(), key, added.error().message));
+    }
+  };
+  if (!node->is_list()) return add(*node);
+  for (const ConfigNode& item : node->items()) add(item);
+}
+
 PolicyReader::Options PolicyReader::read_ottl_condition(ConfigReader& settings) {
-  OttlErrorMode error_mode = OttlErrorMode::kPropagate;
-  std::vector<std::string> spans;
-  std::vector<std::string> events;
+  ottl::ErrorMode error_mode = ottl::ErrorMode::kPropagate;
   settings.choice("error_mode", &error_mode,
-                  {{"propagate", OttlErrorMode::kPropagate},
-                   {"ignore", OttlErrorMode::kIgnore},
-                   {"silent", OttlErrorMode::kSilent}});
-  settings.string_list("span", &spans);
-  settings.string_list("spanevent", &events);
-  if (spans.empty() && events.empty()) {
+                  {{"propagate", ottl::ErrorMode::kPropagate},
+                   {"ignore", ottl::ErrorMode::kIgnore},
+                   {"silent", ottl::ErrorMode::kSilent}});
+  const auto is_empty = [&](std::string_view key) {
+    const ConfigNode* const node = settings.node(key);
+    return node == nullptr || (node->is_list() && node->items().empty());
+  };
+  if (is_empty("span") && is_empty("spanevent")) {
     settings.error("", "expected at least one OTTL condition to filter on");
-    return OttlConditionSettings{};
   }
-  auto conditions = OttlConditions::compile(spans, events, error_mode);
-  if (!conditions) {
-    settings.error("", conditions.error().message);
-    return OttlConditionSettings{};
-  }
-  return OttlConditionSettings{*std::move(conditions)};
+  auto conditions = std::make_shared<OttlConditions>(error_mode);
+  add_conditions(settings, "span", ottl::Context::kSpan, *conditions);
+  add_conditions(settings, "spanevent", ottl::Context::kSpanEvent, *conditions);
+  return OttlConditionSettings{std::move(conditions)};
 }
 
 }  // namespace kernspan::sampling

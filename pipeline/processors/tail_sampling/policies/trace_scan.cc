@@ -1,6 +1,7 @@
 #include "pipeline/processors/tail_sampling/policies/trace_scan.h"
 
 #include <algorithm>
+#include <limits>
 
 #include "pipeline/otlp/wire_fields.h"
 #include "pipeline/otlp/wire_reader.h"
@@ -10,6 +11,24 @@ namespace {
 
 constexpr std::uint64_t size_bit(std::size_t size) {
   return std::uint64_t{1} << std::min<std::size_t>(size, 63);
+}
+
+constexpr std::size_t kNotPlain = std::numeric_limits<std::size_t>::max();
+
+// The size of a key as every encoder writes it: key and value, once each, in less than 128 bytes.
+// It is enough to pass by most attributes without a look at anything else.
+std::size_t plain_key_size(std::string_view key_value) {
+  constexpr char kKeyTag = otlp::wire_tag(otlp::wire::key_value::kKey, otlp::WireType::kBytes);
+  constexpr char kValueTag = otlp::wire_tag(otlp::wire::key_value::kValue, otlp::WireType::kBytes);
+  if (key_value.size() < 2 || key_value[0] != kKeyTag) return kNotPlain;
+  const auto key_size = static_cast<std::uint8_t>(key_value[1]);
+  const std::size_t value = 2 + std::size_t{key_size};
+  if (key_size >= 0x80 || key_value.size() < value + 2 || key_value[value] != kValueTag) {
+    return kNotPlain;
+  }
+  const auto value_size = static_cast<std::uint8_t>(key_value[value + 1]);
+  const bool is_all = value_size < 0x80 && key_value.size() == value + 2 + value_size;
+  return is_all ? key_size : kNotPlain;
 }
 
 }  // namespace
@@ -24,12 +43,13 @@ TraceScan::Key TraceScan::add_key(std::string_view key) {
 
 void TraceScan::start(const TraceView& trace) {
   trace_ = &trace;
+  resources_.clear();
+  if (keys_.empty() && !wants_trace_state_) return;
   const std::size_t spans = trace.spans.size();
   keeps_rows_ = spans * row_size() <= kMostValues;
   only_row_ = kNothing;
   values_.resize(std::max(values_.size(), (keeps_rows_ ? spans : 1) * row_size()));
   is_read_.assign(keeps_rows_ ? spans : 0, false);
-  resources_.clear();
   if (!keys_.empty()) find_resources();
 }
 
@@ -88,12 +108,9 @@ void TraceScan::read_span(std::string_view bytes, Row row) const {
 }
 
 void TraceScan::read_attribute(std::string_view key_value, Row row) const {
-  // As every encoder writes it: the key first, in less than 128 bytes. Then its length is enough
-  // to pass by most attributes.
-  constexpr char kKeyTag = otlp::wire_tag(otlp::wire::key_value::kKey, otlp::WireType::kBytes);
-  if (key_value.size() >= 2 && key_value[0] == kKeyTag) {
-    const auto size = static_cast<std::uint8_t>(key_value[1]);
-    if (size < 0x80 && (key_sizes_ & size_bit(size)) == 0) return;
+  if (const std::size_t size = plain_key_size(key_value);
+      size != kNotPlain && (key_sizes_ & size_bit(size)) == 0) {
+    return;
   }
   const otlp::AttributeView attribute(key_value);
   for (std::size_t key = 0; key < keys_.size(); ++key) {

@@ -224,14 +224,14 @@ class SimulatedSampler final : public TraceHolder {
 
   void collect() {
     for (const auto& shard : shards_) {
-      if (!shard->has_kept()) continue;
-      const otlp::Batch batch = shard->take_kept();
-      const otlp::SpanIndex index(batch);
-      for (const otlp::IndexedSpan& span : index.spans()) {
-        kept.insert({span.trace_id, span.span_id});
+      for (const otlp::Batch& batch : shard->take_kept()) {
+        const otlp::SpanIndex index(batch);
+        for (const otlp::IndexedSpan& span : index.spans()) {
+          kept.insert({span.trace_id, span.span_id});
+        }
+        stage_.books.release(index.size());
+        stage_.books.pass_on(index.size());
       }
-      stage_.books.release(index.size());
-      stage_.books.pass_on(index.size());
     }
   }
 

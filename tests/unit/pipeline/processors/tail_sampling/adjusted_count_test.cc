@@ -125,6 +125,36 @@ TEST_F(KeptSpansTest, SpansThatWereSureToBeSampledKeepTheirBytes) {
   EXPECT_EQ(count_of(last_kept_.resource_spans(0).scope_spans(0).spans(0)), 2) << "a late one";
 }
 
+TEST_F(KeptSpansTest, SpansOfAnySizeComeOutWellFormed) {
+  make({.decision_wait = 1s});
+  std::vector<std::string> expected;
+  for (int request = 0; request < 20; ++request) {
+    std::vector<TestSpan> spans;
+    for (int span = 0; span < 40; ++span) {
+      const int trace = (7 * span + request) % 30;
+      const auto padding = static_cast<std::size_t>(span * span * (request % 3));
+      spans.push_back({trace, span, false, "", padding});
+      if (trace % 10 < 3) expected.push_back(std::to_string(trace) + "/" + std::to_string(span));
+    }
+    send(spans, 1 + request % 4);
+  }
+  for (int trace = 0; trace < 30; ++trace) {
+    if (trace % 10 < 3) verdict(trace, Outcome::kSampled, trace % 10 == 0 ? 1 : 0.3);
+  }
+  wait(1s);
+  EXPECT_THAT(kept(), ::testing::UnorderedElementsAreArray(expected));
+}
+
+TEST_F(KeptSpansTest, BatchesAreBounded) {
+  make({.decision_wait = 1s});
+  verdict(1, Outcome::kSampled);
+  const std::vector<TestSpan> spans(3000, {1, 1});
+  for (int i = 0; i < 7; ++i) send(spans);
+  wait(1s);
+  EXPECT_EQ(kept().size(), 21'000U);
+  EXPECT_EQ(largest_kept_, KeptSpans::kMostTogether);
+}
+
 TEST_F(KeptSpansTest, ResourcesAndScopesComeAlong) {
   make({.decision_wait = 1s});
   verdict(1, Outcome::kSampled);

@@ -112,18 +112,29 @@ class ShardFixture : public ::testing::Test {
   std::vector<std::string> kept() {
     std::vector<std::string> spans;
     last_kept_.Clear();
-    if (!shard_->has_kept()) return spans;
-    const otlp::Batch batch = shard_->take_kept();
-    EXPECT_TRUE(otlp::Batch::from_wire(std::string(batch.joined().view())));
-    EXPECT_TRUE(last_kept_.ParseFromString(std::string(batch.joined().view())));
+    for (const otlp::Batch& batch : shard_->take_kept()) {
+      const std::string bytes(batch.joined().view());
+      EXPECT_TRUE(otlp::Batch::from_wire(bytes));
+      otlp::ReferenceRequest request;
+      EXPECT_TRUE(request.ParseFromString(bytes));
+      last_kept_.MergeFrom(request);
+      // The pieces alone lead to the same spans: none is cut.
+      const otlp::SpanIndex pieces(batch);
+      const otlp::SpanIndex whole(otlp::Batch::from_encoder(bytes, batch.item_count()));
+      EXPECT_EQ(whole.size(), batch.item_count());
+      EXPECT_EQ(pieces.size(), whole.size());
+      for (std::size_t i = 0; i < std::min(pieces.size(), whole.size()); ++i) {
+        EXPECT_EQ(pieces.bytes(i), whole.bytes(i));
+      }
+      largest_kept_ = std::max(largest_kept_, batch.item_count());
+      stage_.books.release(batch.item_count());
+      stage_.books.pass_on(batch.item_count());
+    }
     for (const auto& resource : last_kept_.resource_spans()) {
       for (const auto& scope : resource.scope_spans()) {
         for (const auto& span : scope.spans()) spans.push_back(text_of(span));
       }
     }
-    EXPECT_EQ(spans.size(), batch.item_count());
-    stage_.books.release(batch.item_count());
-    stage_.books.pass_on(batch.item_count());
     return spans;
   }
 
@@ -154,6 +165,7 @@ class ShardFixture : public ::testing::Test {
   Arrival rest_;
   otlp::ReferenceRequest last_kept_;
   std::uint64_t sequence_ = 0;
+  std::size_t largest_kept_ = 0;  // of the batches
 };
 
 }  // namespace kernspan::sampling

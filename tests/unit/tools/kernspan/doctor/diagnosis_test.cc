@@ -48,12 +48,14 @@ TEST_F(DiagnosisTest, FindsLittleInLittle) {
 }
 
 TEST_F(DiagnosisTest, ExaminesWhatIsNotBuilt) {
-  const auto findings = diagnosed({kGood,
-                                   "yaml:processors: {tail_sampling: {num_traces: 300}}\n"
-                                   "service::pipelines::traces::processors: [tail_sampling]"});
+  const auto findings = diagnosed(
+      {kGood,
+       "yaml:connectors: {span_metrics: }\n"
+       "service::pipelines: {traces: {receivers: [fake], exporters: [fake, span_metrics]}, "
+       "metrics: {receivers: [span_metrics], exporters: [fake]}}"});
   std::vector<std::string> found;
   for (const Finding& finding : findings) found.push_back(finding.id);
-  EXPECT_THAT(found, AllOf(Contains("not_in_this_version"), Contains("trace_rate")));
+  EXPECT_THAT(found, AllOf(Contains("not_in_this_version"), Contains("metrics_of_a_sample")));
 }
 
 TEST_F(DiagnosisTest, TellsOfTranslationsWithTheirPoints) {

@@ -40,6 +40,7 @@ TEST_F(SamplingRules, TracesThatReplicasSplit) {
   EXPECT_THAT(found("split_traces", sampler("")), HasSubstr("with more than one"));
   circumstances_.replicas = 3;
   EXPECT_THAT(found("split_traces", sampler("")), HasSubstr("with 3 replicas"));
+  EXPECT_EQ(found("split_traces", sampler("replicas: replicas")), "");
   circumstances_.replicas = 1;
   EXPECT_EQ(found("split_traces", sampler("")), "");
 }
