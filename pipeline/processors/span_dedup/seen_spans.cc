@@ -11,13 +11,14 @@ SeenSpans::SeenSpans(const Settings& settings, KeyedIdHash hash)
     : settings_(settings), young_(0, KeyHash{hash}), old_(0, KeyHash{hash}) {}
 
 void SeenSpans::turn(std::uint64_t now_ns) {
-  const bool is_over = now_ns - begun_ns_ >= settings_.window_ns;
-  if (!is_over && young_.size() < settings_.max_spans / 2) return;
+  // Another caller, who has read the clock later, may have come first.
+  const std::uint64_t age_ns = now_ns > begun_ns_ ? now_ns - begun_ns_ : 0;
+  if (age_ns < settings_.window_ns && young_.size() < settings_.max_spans / 2) return;
   // Nothing has come for so long that what is young is old as well.
-  if (now_ns - begun_ns_ >= 2 * settings_.window_ns) young_.clear();
+  if (age_ns >= 2 * settings_.window_ns) young_.clear();
   old_.clear();
   std::swap(young_, old_);
-  begun_ns_ = now_ns;
+  begun_ns_ += age_ns;
 }
 
 SeenSpans::Filtered SeenSpans::filter(otlp::Batch batch, std::uint64_t now_ns) {

@@ -47,6 +47,13 @@ TEST_F(SeenSpansTest, ASpanSeenLateInAGenerationIsKnownAsLong) {
   EXPECT_EQ(left(other, 118 * kSecond), 0U);
 }
 
+// Callers read the clock before they wait for each other.
+TEST_F(SeenSpansTest, ACallerThatIsBehindForgetsNothing) {
+  EXPECT_EQ(left(otlp::reference_request(1), 100 * kSecond), 1U);
+  EXPECT_EQ(left(otlp::reference_request(2), 100 * kSecond - 1), 1U);
+  EXPECT_EQ(left(otlp::reference_request(3), 100 * kSecond), 1U);
+}
+
 TEST_F(SeenSpansTest, DifferentKindsAreDifferentSpans) {
   auto request = otlp::reference_request(1);
   EXPECT_EQ(left(request, 1), 1U);
