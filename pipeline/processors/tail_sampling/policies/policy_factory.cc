@@ -82,9 +82,11 @@ std::unique_ptr<Policy> PolicyFactory::make_composite(const CompositeSettings& s
     const auto percent = static_cast<double>(settings.percents[i]);
     const double rate =
         percent > 0 ? percent / 100 * total : total / static_cast<double>(settings.parts.size());
+    // As a double the largest total is one more than an integer can be.
+    const bool is_all = rate >= total;
     parts.push_back({.name = settings.parts[i].name,
                      .policy = make(settings.parts[i]),
-                     .spans_per_second = static_cast<std::int64_t>(rate)});
+                     .spans_per_second = is_all ? most : static_cast<std::int64_t>(rate)});
   }
   return std::make_unique<CompositePolicy>(std::move(parts), most, axes_.own());
 }
