@@ -47,16 +47,18 @@ std::string double_text(double value) {
 // RFC 3339 with as many digits of a second as it takes.
 std::string time_text(const Time& time) {
   constexpr std::int64_t kSecond = 1'000'000'000;
-  const std::chrono::sys_time<std::chrono::nanoseconds> shown{
-      std::chrono::nanoseconds(time.unix_ns) + std::chrono::seconds(time.utc_offset_s)};
+  // In seconds: whole days, and other zones, may lie beyond what nanoseconds reach.
+  const std::chrono::sys_seconds shown{
+      std::chrono::floor<std::chrono::seconds>(std::chrono::nanoseconds(time.unix_ns)) +
+      std::chrono::seconds(time.utc_offset_s)};
   const auto day = std::chrono::floor<std::chrono::days>(shown);
   const std::chrono::year_month_day date{day};
-  const std::int64_t of_day = (shown - day).count();
-  const std::int64_t seconds = of_day / kSecond;
+  const std::int64_t seconds = (shown - day).count();
+  const std::int64_t rest = time.unix_ns % kSecond;
   std::string text =
       fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}", int{date.year()}, unsigned{date.month()},
                   unsigned{date.day()}, seconds / 3600, seconds / 60 % 60, seconds % 60);
-  if (const std::int64_t fraction = of_day % kSecond; fraction != 0) {
+  if (const std::int64_t fraction = rest < 0 ? rest + kSecond : rest; fraction != 0) {
     text += fmt::format(".{:09}", fraction);
     text.erase(text.find_last_not_of('0') + 1);
   }

@@ -45,6 +45,7 @@ CivilTime civil_time(const Time& time) {
   const sys_days day{days(day_number)};
   const year_month_day date(day);
   const auto in_day = static_cast<int>(local_s - day_number * kDaySeconds);
+  const std::int64_t rest = time.unix_ns % kSecondNs;
   return {.year = static_cast<int>(date.year()),
           .month = static_cast<int>(static_cast<unsigned>(date.month())),
           .day = static_cast<int>(static_cast<unsigned>(date.day())),
@@ -52,7 +53,7 @@ CivilTime civil_time(const Time& time) {
           .hour = in_day / 3600,
           .minute = in_day / 60 % 60,
           .second = in_day % 60,
-          .nanosecond = static_cast<int>(time.unix_ns - utc_s * kSecondNs)};
+          .nanosecond = static_cast<int>(rest < 0 ? rest + kSecondNs : rest)};
 }
 
 std::optional<Time> time_of_unix(std::int64_t seconds, std::int64_t nanoseconds) {
