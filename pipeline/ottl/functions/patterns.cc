@@ -179,12 +179,12 @@ Result<std::shared_ptr<const re2::RE2>> PatternParameter::get(Evaluation& at) co
 }
 
 std::string expand(const re2::RE2& pattern, std::string_view replacement,
-                   std::span<const re2::StringPiece> groups) {
+                   std::span<const re2::StringPiece> groups, std::size_t enough) {
   std::string out;
   while (true) {
     const std::size_t dollar = replacement.find('$');
     out += replacement.substr(0, dollar);
-    if (dollar == std::string_view::npos) return out;
+    if (dollar == std::string_view::npos || out.size() > enough) return out;
     replacement.remove_prefix(dollar + 1);
     if (replacement.starts_with('$')) {
       out += '$';

@@ -35,9 +35,10 @@ class PatternParameter {
 };
 
 // `$1`, `$name`, `${name}` stand for groups of the match, `$$` for a dollar sign; of groups that do
-// not exist nothing is left. groups[0] is the whole match. Go's regexp.Expand.
+// not exist nothing is left. groups[0] is the whole match. Go's regexp.Expand; what has more than
+// `enough` bytes is not finished.
 std::string expand(const re2::RE2& pattern, std::string_view replacement,
-                   std::span<const re2::StringPiece> groups);
+                   std::span<const re2::StringPiece> groups, std::size_t enough);
 
 // What a match is replaced by.
 using Replacer = std::function<Result<std::string>(std::span<const re2::StringPiece> groups)>;

@@ -62,6 +62,22 @@ class Replacement {
   GetterPtr format_;
 };
 
+// What one statement puts into one record. Text, replacement and the number of matches may all come
+// from a request: it would be the product of its parts' sizes.
+class WrittenText {
+ public:
+  static constexpr std::size_t kMost = 16 << 20;
+
+  Status add(std::size_t bytes) {
+    bytes_ += bytes;
+    if (bytes_ <= kMost) return {};
+    return permanent(fmt::format("the replacements have more than {} bytes", kMost));
+  }
+
+ private:
+  std::size_t bytes_ = 0;
+};
+
 // One pattern and what to put in the place of its matches, for one record.
 class Replacing {
  public:
@@ -75,12 +91,18 @@ class Replacing {
   }
 
   // Nothing when the pattern does not match.
-  Result<std::optional<std::string>> apply(std::string_view text) const {
+  Result<std::optional<std::string>> apply(std::string_view text) {
     if (!matches(*expression_, text)) return std::nullopt;
-    Result<std::string> replaced =
-        replace_matches(*expression_, text, [&](std::span<const re2::StringPiece> groups) {
-          return replacement_.finish(at_, expand(*expression_, text_, groups));
-        });
+    const auto replacement = [&](std::span<const re2::StringPiece> groups) {
+      Result<std::string> one =
+          replacement_.finish(at_, expand(*expression_, text_, groups, WrittenText::kMost));
+      if (!one) return one;
+      if (Status fits = written_.add(one->size()); !fits) {
+        return Result<std::string>(std::unexpected(fits.error()));
+      }
+      return one;
+    };
+    Result<std::string> replaced = replace_matches(*expression_, text, replacement);
     if (!replaced) return std::unexpected(std::move(replaced.error()));
     return *std::move(replaced);
   }
@@ -97,6 +119,7 @@ class Replacing {
   const Replacement& replacement_;
   std::string text_;
   Evaluation& at_;
+  WrittenText written_;
 };
 
 Result<Value> write(const Target& target, Evaluation& at, Value value) {
@@ -112,7 +135,7 @@ Result<Callable> build_replace_pattern(Arguments& arguments) {
           replacement = Replacement(arguments, 2)](Evaluation& at) -> Result<Value> {
     const Result<Value> value = target->get(at);
     if (!value || value->is_nil()) return value;
-    const Result<Replacing> replacing = Replacing::create(pattern, replacement, at);
+    Result<Replacing> replacing = Replacing::create(pattern, replacement, at);
     if (!replacing) return std::unexpected(replacing.error());
     if (!value->is(ValueType::kString)) return Value();
     Result<std::optional<std::string>> replaced = replacing->apply(value->as_string());
@@ -122,7 +145,7 @@ Result<Callable> build_replace_pattern(Arguments& arguments) {
   };
 }
 
-Result<Value> replace_in_values(const Target& target, const Replacing& replacing, Evaluation& at) {
+Result<Value> replace_in_values(const Target& target, Replacing& replacing, Evaluation& at) {
   Result<Value> value = target.get(at);
   if (!value) return value;
   bool changed = false;
@@ -139,7 +162,7 @@ Result<Value> replace_in_values(const Target& target, const Replacing& replacing
 }
 
 // Keys that become one keep the value of the last, at the place of the first.
-Result<Value> replace_in_keys(const Target& target, const Replacing& replacing, Evaluation& at) {
+Result<Value> replace_in_keys(const Target& target, Replacing& replacing, Evaluation& at) {
   const Result<Value> value = target.get(at);
   if (!value) return value;
   MapBuilder renamed;
@@ -163,7 +186,7 @@ Result<Callable> build_replace_all_patterns(Arguments& arguments) {
   }
   return [target = std::move(target), in_keys = mode == "key", pattern = *std::move(pattern),
           replacement = Replacement(arguments, 3)](Evaluation& at) -> Result<Value> {
-    const Result<Replacing> replacing = Replacing::create(pattern, replacement, at);
+    Result<Replacing> replacing = Replacing::create(pattern, replacement, at);
     if (!replacing) return std::unexpected(replacing.error());
     return in_keys ? replace_in_keys(*target, *replacing, at)
                    : replace_in_values(*target, *replacing, at);
@@ -203,10 +226,14 @@ Result<Callable> build_replace_all_matches(Arguments& arguments) {
     Result<std::string> text = whole_replacement(replacement, at);
     if (!text) return std::unexpected(text.error());
     const Value replaced = Value::string(*std::move(text));
+    WrittenText written;
     bool changed = false;
     for (std::size_t i = 0; i < value->as_map().size(); ++i) {
       const Value& present = value->as_map().entries()[i].value;
       if (!present.is(ValueType::kString) || !matches(*glob, present.as_string())) continue;
+      if (Status fits = written.add(replaced.as_string().size()); !fits) {
+        return std::unexpected(fits.error());
+      }
       changed = true;
       value->mutable_map().entries()[i].value = replaced;
     }

@@ -19,7 +19,7 @@ std::string replaced(const std::string& pattern, const std::string& text,
   if (!compiled) return compiled.error().message;
   const Result<std::string> result =
       replace_matches(**compiled, text, [&](std::span<const re2::StringPiece> groups) {
-        return expand(**compiled, replacement, groups);
+        return expand(**compiled, replacement, groups, 1000);
       });
   return result ? *result : result.error().message;
 }

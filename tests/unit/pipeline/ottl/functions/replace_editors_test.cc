@@ -30,6 +30,30 @@ TEST_F(ReplaceEditors, Pattern) {
   EXPECT_EQ(pattern("see a text", R"(attributes["text"], name)"), R"("see GET /cart")");
 }
 
+// Both the text and the replacement may come from a request.
+TEST_F(ReplaceEditors, ReplacementsAreBounded) {
+  const std::string text = "\"" + std::string(8192, 'a') + "\"";
+  std::string references;
+  for (int i = 0; i < 4096; ++i) references += "$0";
+  for (const std::string& statement :
+       {std::string(R"(replace_pattern(cache["m"], "a", cache["m"]))"),
+        std::string(R"(replace_pattern(cache["m"], "a", cache["m"], ToUpperCase))"),
+        fmt::format(R"(replace_pattern(cache["m"], "^.*$", "{}"))", references)}) {
+    EXPECT_EQ(after(text, statement), "error: the replacements have more than 16777216 bytes");
+  }
+}
+
+TEST_F(ReplaceEditors, ReplacementsOfManyValuesAreBounded) {
+  std::string many = "{";
+  for (int i = 0; i < 1000; ++i) many += fmt::format("\"k{}\": \"a\",", i);
+  many += "\"long\": \"" + std::string(32'000, 'b') + "\"}";
+  for (const char* statement :
+       {R"(replace_all_patterns(cache["m"], "value", "^a", cache["m"]["long"]))",
+        R"(replace_all_matches(cache["m"], "a", cache["m"]["long"]))"}) {
+    EXPECT_EQ(after(many, statement), "error: the replacements have more than 16777216 bytes");
+  }
+}
+
 TEST_F(ReplaceEditors, PatternWithAFunction) {
   EXPECT_EQ(pattern(command_, R"("passwd\\=([^\\s]*)\\s?", "$1", ToUpperCase, "passwd=%s ")"),
             R"("application passwd=SENSITIVEDTATA otherarg=notsensitive key1 key2")");
