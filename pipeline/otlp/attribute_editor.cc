@@ -37,6 +37,7 @@ void AttributeEditor::open(std::string_view message, std::uint32_t field) {
   field_ = field;
   entries_.clear();
   kept_.clear();
+  kept_bytes_ = 0;
   changed_ = false;
   open_more(message);
 }
@@ -61,6 +62,7 @@ ValueView AttributeEditor::find(std::string_view key) const {
 }
 
 std::string_view AttributeEditor::keep(std::string_view bytes) {
+  kept_bytes_ += bytes.size();
   return kept_.emplace_back(bytes);
 }
 

@@ -55,6 +55,8 @@ class AttributeEditor {
   std::size_t erase_if(const std::function<bool(std::string_view key, ValueView value)>& condemned);
 
   bool changed() const { return changed_; }
+  // Of all changes so far, those that others have replaced included.
+  std::size_t kept_bytes() const { return kept_bytes_; }
   // All attributes as fields of their message, in order.
   void append_to(std::string& out) const;
 
@@ -72,6 +74,7 @@ class AttributeEditor {
   std::uint32_t field_ = 0;
   std::vector<Entry> entries_;
   std::deque<std::string> kept_;  // keys and values of the changes
+  std::size_t kept_bytes_ = 0;
   bool changed_ = false;
 };
 

@@ -21,6 +21,7 @@ OpenMessage::Edit& OpenMessage::edit() {
     edit_->attributes_open = false;
     edit_->replacements.clear();
     edit_->kept.clear();
+    edit_->kept_bytes = 0;
   }
   return *edit_;
 }
@@ -113,6 +114,7 @@ void OpenMessage::set_content(std::uint32_t field, std::string_view value) {
 
 void OpenMessage::set_fields(std::uint32_t field, std::string fields) {
   Edit& editing = edit();
+  editing.kept_bytes += fields.size();
   const std::string_view kept = editing.kept.emplace_back(std::move(fields));
   const auto found = std::ranges::find(editing.replacements, field, &Replacement::field);
   if (found != editing.replacements.end()) {
@@ -120,6 +122,11 @@ void OpenMessage::set_fields(std::uint32_t field, std::string fields) {
   } else {
     editing.replacements.push_back({field, kept});
   }
+}
+
+std::size_t OpenMessage::kept_bytes() const {
+  if (edit_ == nullptr || !edit_->in_use) return 0;
+  return edit_->kept_bytes + (edit_->attributes_open ? edit_->attributes.kept_bytes() : 0);
 }
 
 bool OpenMessage::changed() const {

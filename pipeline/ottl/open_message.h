@@ -43,6 +43,9 @@ class OpenMessage {
   // All occurrences, encoded with their tags.
   void set_fields(std::uint32_t field, std::string fields);
 
+  // Of all changes so far, those that others have replaced included: what was read of them stays.
+  std::size_t kept_bytes() const;
+
   bool changed() const;
   void append_to(std::string& out) const;
 
@@ -58,6 +61,7 @@ class OpenMessage {
     otlp::AttributeEditor attributes;
     std::vector<Replacement> replacements;
     std::deque<std::string> kept;  // what was replaced by what was replaced again stays valid
+    std::size_t kept_bytes = 0;
   };
 
   Edit& edit();

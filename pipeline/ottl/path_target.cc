@@ -10,6 +10,15 @@
 
 namespace kernspan::ottl {
 
+namespace {
+
+Status check_room(const Record& record) {
+  if (record.change_bytes() <= Record::kMaxChangeBytes) return {};
+  return permanent(fmt::format("the changes have more than {} bytes", Record::kMaxChangeBytes));
+}
+
+}  // namespace
+
 class AttributeTarget final : public Target {
  public:
   AttributeTarget(Context part, std::string key) : part_(part), key_(std::move(key)) {}
@@ -18,7 +27,9 @@ class AttributeTarget final : public Target {
 
   Result<Value> get(Evaluation& at) const override { return Value::from_view(find(at.record)); }
   Status set(Evaluation& at, Value value) const override {
-    if (!value.is_nil()) message_of(at.record, part_).set_attribute(key_, value);
+    if (value.is_nil()) return {};
+    if (Status room = check_room(at.record); !room) return room;
+    message_of(at.record, part_).set_attribute(key_, value);
     return {};
   }
 
@@ -37,6 +48,7 @@ class FieldTarget final : public Target {
   Status set(Evaluation& at, Value value) const override {
     if (row_.set == nullptr) return permanent(fmt::format("{} cannot be set", row_.name));
     if (value.is_nil()) return {};
+    if (Status room = check_room(at.record); !room) return room;
     return row_.set(at.record, value);
   }
 
@@ -56,6 +68,7 @@ class NestedTarget final : public Target {
   }
   Status set(Evaluation& at, Value value) const override {
     if (value.is_nil()) return {};
+    if (Status room = check_room(at.record); !room) return room;
     const Result<Text> name = resolve_name(keys_.front(), at);
     if (!name) return std::unexpected(name.error());
     OpenMessage& message = message_of(at.record, part_);
@@ -88,6 +101,7 @@ class TraceStateTarget final : public Target {
     if (!value.is(ValueType::kString)) {
       return permanent(fmt::format("expected string but got {}", type_name(value.type())));
     }
+    if (Status room = check_room(at.record); !room) return room;
     const Result<Text> name = resolve_name(key_, at);
     if (!name) return std::unexpected(name.error());
     const Value state = row_.get(at.record);

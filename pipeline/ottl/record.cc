@@ -46,6 +46,15 @@ void Record::open_span(const otlp::SpanIndex& index, std::size_t span) {
   span_.open(index.bytes(span), otlp::wire::span::kAttributes);
 }
 
+std::size_t Record::change_bytes() const {
+  std::size_t bytes = 0;
+  for (const OpenMessage* message :
+       {&resource_header_, &resource_, &scope_header_, &scope_, &span_, &event_}) {
+    bytes += message->kept_bytes();
+  }
+  return bytes;
+}
+
 void Record::open_event(std::string_view event, std::size_t position) {
   clear_cache();
   event_position_ = position;

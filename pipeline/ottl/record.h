@@ -41,6 +41,11 @@ class Record {
   OpenMessage& resource_header() { return resource_header_; }
   OpenMessage& scope_header() { return scope_header_; }
 
+  // Of the changes to all that is open. A request may have many spans and events, each of which adds
+  // to what is above it: statements stop changing a record that has reached kMaxChangeBytes.
+  static constexpr std::size_t kMaxChangeBytes = 64 << 20;
+  std::size_t change_bytes() const;
+
   std::size_t event_position() const { return event_position_; }
 
   // What the statements of one record hand to each other.

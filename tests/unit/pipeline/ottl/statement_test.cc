@@ -138,6 +138,29 @@ TEST_F(OttlEditTest, TheFirstErrorEndsIt) {
   EXPECT_EQ(span(2).name(), "GET /cart");
 }
 
+// What each event adds to its span, and each span to its resource, is up to the request.
+TEST_F(OttlEditTest, ChangesOfOneRecordAreBounded) {
+  attribute(span(), "x").set_string_value(std::string(1024, 'x'));
+  for (int i = 0; i < 18; ++i) span().add_events();
+  EXPECT_EQ(apply(R"(set(span.attributes["x"], Pair(span.attributes["x"], span.attributes["x"])))",
+                  Context::kSpanEvent),
+            "the changes have more than 67108864 bytes");
+}
+
+TEST_F(OttlEditTest, ChangesOfFieldsAreBounded) {
+  attribute(resource(), "long").set_string_value(std::string(4 << 20, 'x'));
+  for (int i = 0; i < 17; ++i) span().add_events();
+  EXPECT_EQ(apply(R"(set(span.name, resource.attributes["long"]))", Context::kSpanEvent),
+            "the changes have more than 67108864 bytes");
+}
+
+TEST_F(OttlEditTest, WhatIsSetToWhatItIsMayBeSetOften) {
+  request_ = otlp::reference_request(100);
+  attribute(resource(), "long").set_string_value(std::string(1 << 20, 'x'));
+  EXPECT_EQ(apply(R"(set(resource.attributes["copy"], resource.attributes["long"]))"), "");
+  EXPECT_EQ(resource().attributes_size(), 3);
+}
+
 TEST_F(OttlEditTest, ManyAttributesAreSetInOneGo) {
   for (int i = 0; i < 20'000; ++i) attribute(span(), "k" + std::to_string(i)).set_int_value(i);
   EXPECT_EQ(apply("set(attributes, attributes)"), "");
