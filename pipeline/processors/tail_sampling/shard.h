@@ -63,6 +63,7 @@ class Shard {
 
   // Takes the spans from that position on. Less than arrival.size() is answered when there is no
   // room for another trace (block_on_overflow): to be called again from there, after advance().
+  // When all have been taken the request may be gone: its size is to be asked for before.
   std::size_t take(const Arrival& arrival, std::size_t from);
 
   // Decides what is due.

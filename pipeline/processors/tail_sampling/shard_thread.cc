@@ -141,8 +141,9 @@ void ShardThread::take_work() {
   bool is_blocked = false;
   while (!work_in_hand_.empty() && !is_blocked) {
     const Arrival& arrival = work_in_hand_.front();
+    const std::size_t size = arrival.size();  // the request may be gone when all of it is taken
     position_ = shard_->take(arrival, position_);
-    is_blocked = position_ < arrival.size();
+    is_blocked = position_ < size;
     if (!is_blocked) {
       work_in_hand_.pop_front();
       position_ = 0;

@@ -15,6 +15,8 @@ using namespace std::chrono_literals;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 
+constexpr char kKeepNone[] =
+    "policies: [{name: none, type: probabilistic, probabilistic: {sampling_percentage: 0}}]\n";
 constexpr char kKeepAll[] = "policies: [{name: all, type: always_sample}]\n";
 // 50 % of the traces.
 constexpr char kKeepSome[] =
@@ -47,6 +49,13 @@ class TailSamplingProcessorTest : public ::testing::Test {
     EXPECT_TRUE(balance.balances()) << balance.difference();
     EXPECT_EQ(balance.held, 0U);
     return balance;
+  }
+  void wait_until_nothing_is_held() {
+    const auto end = std::chrono::steady_clock::now() + kPatience;
+    while (stage_.books.balance().held != 0 && std::chrono::steady_clock::now() < end) {
+      std::this_thread::yield();
+    }
+    EXPECT_EQ(stage_.books.balance().held, 0U);
   }
   // "trace/span" of what the next component got.
   std::multiset<std::string> passed_on() {
@@ -125,6 +134,18 @@ TEST_F(TailSamplingProcessorTest, StopDecidesOnWhatIsHeld) {
   EXPECT_EQ(at_end.dropped.at("not_sampled"), 100 - at_end.passed_on);
   EXPECT_FALSE(send({{1, 2}})) << "nothing is taken after stop()";
   stop();
+}
+
+// A request that comes too late is gone as soon as the shard has looked at it.
+TEST_F(TailSamplingProcessorTest, LateRequestsOfDroppedTracesAreLetGo) {
+  start("decision_wait: 1ms\nnum_traces: 10\ndecision_cache: {non_sampled_cache_size: 10}\n" +
+        std::string(kKeepNone));
+  EXPECT_TRUE(send({{1, 1}}));
+  wait_until_nothing_is_held();
+  EXPECT_TRUE(send({{1, 2}, {1, 3}}));
+  wait_until_nothing_is_held();
+  stop();
+  EXPECT_EQ(balance().dropped.at("not_sampled"), 3U);
 }
 
 TEST_F(TailSamplingProcessorTest, StopDropsWhatIsPendingWhenSoConfigured) {
