@@ -329,6 +329,7 @@ void Shard::finish() {
 }
 
 void Shard::remember(const TraceId& id, const TraceDecision& decision) {
+  if (decision.status == TraceStatus::kPending) return;  // as no replica says it, but bytes may
   now_ns_ = clock_.monotonic_ns();
   const std::uint32_t trace = table_.find(id);
   if (trace != TraceTable::kNone) {

@@ -314,6 +314,16 @@ TEST_F(ShardTest, HeldAndLateSpansFollowWhatIsToBeRemembered) {
   EXPECT_EQ(shard_->traces().pending_count(), 1U);
 }
 
+// What another replica has sent is any byte.
+TEST_F(ShardTest, ADecisionThatIsNoneIsNotRemembered) {
+  make({.decision_wait = 10s});
+  send({{1, 1}});
+  shard_->remember(trace_id(1), {.status = TraceStatus::kPending});
+  shard_->remember(trace_id(2), {.status = TraceStatus::kPending});
+  EXPECT_EQ(shard_->traces().pending_count(), 1U);
+  EXPECT_EQ(shard_->traces().size(), 1U);
+}
+
 TEST_F(ShardTest, WhatHasBeenSeenElsewhereIsDueEarlier) {
   make({.decision_wait = 10s});
   verdict(1, Outcome::kSampled);
