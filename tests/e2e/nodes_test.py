@@ -52,6 +52,7 @@ service:
     traces: {processors: [stitch, tail_sampling, batch]}
 """
 GATEWAYS = 3
+WARM_UP_CALLS = 90
 QUIET_SECONDS = 15  # what a trace waits for its decision, and for confirmations of its links
 
 
@@ -72,6 +73,7 @@ class NodesTest(RpcCase):
         self.spans_file = self.folder / "spans.jsonl"
         self.daemons = []
         self.agents = []  # (node, agent)
+        self.replicas = []
 
     def stop_nodes(self):
         self.show("link", str(self.nodes.stop()))
@@ -96,7 +98,7 @@ class NodesTest(RpcCase):
         self.start_daemon("federation", self.folder, {"KERNSPAN_FEDERATION_LISTEN": federation,
                                                       "KERNSPAN_SPANS_FILE": str(self.spans_file)})
         config = self.config("gateway", GATEWAY_OVERLAY)
-        replicas = [self.start_daemon(
+        self.replicas = [self.start_daemon(
             "gateway", self.folder,
             {"KERNSPAN_GATEWAY_LISTEN": gateway, "KERNSPAN_FEDERATION_ENDPOINT": federation,
              "REPLICA_ENDPOINT": peer, "REPLICAS": f"[{', '.join(peers)}]",
@@ -104,7 +106,7 @@ class NodesTest(RpcCase):
             config, name=f"gateway-{number}")
             for number, (gateway, peer) in enumerate(zip(gateways, peers))]
         self.assertTrue(wait_until(
-            lambda: all(each.metrics().sum("kernspan_replicas_ring_size") == GATEWAYS for each in replicas),
+            lambda: all(each.metrics().sum("kernspan_replicas_ring_size") == GATEWAYS for each in self.replicas),
             30), "the replicas do not agree on the ring")
         for node, name, gateway, clock in ((self.nodes.a, "agent-a", gateways[0], {}),
                                            (self.nodes.b, "agent-b", gateways[1], FAST_CLOCK)):
@@ -190,18 +192,23 @@ class NodesTest(RpcCase):
         client = rpc.Client(self.programs, "go", server.port, self.folder, place=a, callee=b)
         self.addCleanup(client.stop)
         self.start_tracing("correct", whole_spans=2)
-        # The probes come when the programs are seen to speak HTTP/2.
-        client.call([rpc.sized(rpc.Call(id=f"first-{n}", method="Forward"), 5000 + n) for n in range(8)])
+        # The probes come when the programs are seen to speak HTTP/2, and each gateway learns of the clocks from
+        # the calls that it joins itself: about a third of two for each of these.
+        client.call([rpc.sized(rpc.Call(id=f"first-{n}", method="Forward"), 5000 + n)
+                     for n in range(WARM_UP_CALLS)])
         self.assertTrue(wait_until(lambda: all(
             counts["attached"] for counts in
             self.agent_counts("kernspan_grpc_go_executables", "outcome")), 20))
+        self.assertTrue(wait_until(lambda: sum(
+            each.metrics().sum("kernspan_stitch_traces", outcome="joined") for each in self.replicas)
+            >= 0.9 * 2 * WARM_UP_CALLS, 20), "the gateways have not joined the first calls")
         calls = [rpc.sized(rpc.Call(id=f"node-{n}", method="Forward" if n % 2 else "Unary"), 200 + n)
                  for n in range(400)]
         client.call(calls)
         expected = rpc_score.expectations(calls, client, server, following, rpc)
         pids = {each.pid for each in expected}
         spans = self.wait_for(
-            lambda spans: sum(span.pid in pids for span in spans) >= len(expected) + 4 * 8)
+            lambda spans: sum(span.pid in pids for span in spans) >= len(expected) + 4 * WARM_UP_CALLS)
         sizes = {rpc.message_bytes(call)[0] for call in calls}
         result = rpc_score.score(expected, spans, lambda span: rpc_score.message_size(span) in sizes)
         self.show("gRPC", "\n".join(result.table().splitlines()[:4]))

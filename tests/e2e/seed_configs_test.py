@@ -264,9 +264,14 @@ service:
             certificate, key = self.identity
             tls = ["--ca-file", self.authority.certificate, "--cert-file", certificate, "--key-file",
                    key]
-        # One worker for each processor of the machine unless told.
-        sent = kernspan("send-test-trace", endpoint, "--workers", 1, "--traces", TRACES, *tls)
-        self.assertEqual(sent.returncode, 0, sent.stdout + sent.stderr)
+        samples_tails = "tail_sampling" in self.running(daemon, seed)
+        # All of the seeds' policies keep errors, and few of them anything else.
+        statuses = ["error", "ok"] if samples_tails else ["unset"]
+        for status in statuses:
+            # One worker for each processor of the machine unless told.
+            sent = kernspan("send-test-trace", endpoint, "--workers", 1, "--traces", TRACES,
+                            "--status-code", status, "--span-attribute", f"sent.status={status}", *tls)
+            self.assertEqual(sent.returncode, 0, sent.stdout + sent.stderr)
         self.assertEqual(daemon.stop(), 0, daemon.log())  # sends what its batches hold
         expected = 2 * TRACES * seed.copies
         file, found = SpanFile(self.spans(seed)), []
@@ -274,6 +279,11 @@ service:
         if "probabilistic_sampler" in self.running(daemon, seed):
             self.assertGreater(len(found), 0)
             self.assertLess(len(found), expected)
+        elif samples_tails:
+            wait_until(lambda: found.extend(file.read()), 2)  # what is kept of the others
+            kept = [span for span in found if span.attributes.get("sent.status") == "error"]
+            self.assertEqual(len(kept), expected, daemon.log())
+            self.assertLess(len(found), 2 * expected, "all traces were kept")
         else:
             self.assertEqual(len(found), expected, daemon.log())
             self.assertEqual(len({(span.trace, span.id) for span in found}), 2 * TRACES)
