@@ -173,9 +173,9 @@ void StitchProcessor::add_spans(otlp::Batch derived, const SinceWhen& since) {
   std::vector<Ready> ready;
   {
     const std::scoped_lock lock(mutex_);
-    const bool was_idle = !next_wake();
+    const auto planned = next_wake();
     table_.add_spans(source, clock_.monotonic_ns(), ready, since);
-    wake_if(was_idle);
+    wake_before(planned);
   }
   source.reset();
   deliver(std::move(ready));
@@ -186,7 +186,7 @@ void StitchProcessor::add_announcements(std::vector<Announcement> announcements)
   std::vector<Ready> ready;
   {
     const std::scoped_lock lock(mutex_);
-    const bool was_idle = !next_wake();
+    const auto planned = next_wake();
     const std::uint64_t now = clock_.monotonic_ns();
     for (Announcement& each : announcements) {
       if (ownership_->is_mine(each.peer)) {
@@ -195,7 +195,7 @@ void StitchProcessor::add_announcements(std::vector<Announcement> announcements)
         others.push_back(std::move(each));
       }
     }
-    wake_if(was_idle);
+    wake_before(planned);
   }
   deliver(std::move(ready));
   if (!others.empty()) {
@@ -205,8 +205,10 @@ void StitchProcessor::add_announcements(std::vector<Announcement> announcements)
   }
 }
 
-void StitchProcessor::wake_if(bool was_idle) {
-  if (was_idle) work_.notify_one();
+// The thread sleeps until `planned`, or for good: it is woken where that is too late by now.
+void StitchProcessor::wake_before(std::optional<std::uint64_t> planned) {
+  const auto wake = next_wake();
+  if (wake && (!planned || *wake < *planned)) work_.notify_one();
 }
 
 void StitchProcessor::deliver(std::vector<Ready> ready) {

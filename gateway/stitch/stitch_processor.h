@@ -74,7 +74,7 @@ class StitchProcessor final : public Processor, private TraceHolder {
   void give_up_foreign(std::unique_lock<std::mutex>& lock);
   void tell_owners(const std::vector<Announcement>& announcements);
   void hand_over(std::vector<Ready> ready);
-  void wake_if(bool was_idle);
+  void wake_before(std::optional<std::uint64_t> planned);
 
   void deliver(std::vector<Ready> ready);
   void send(otlp::Batch batch);

@@ -24,12 +24,12 @@ void StitchProcessor::keep(otlp::Batch spans, const TraceHolder::Arrival& arriva
     std::vector<Ready> ready;
     {
       const std::scoped_lock lock(mutex_);
-      const bool was_idle = !next_wake();
+      const auto planned = next_wake();
       const std::uint64_t now = clock_.monotonic_ns();
       for (const Announcement& each : intake.announcements) {
         table_.add_announcement(each, now, ready);
       }
-      wake_if(was_idle);
+      wake_before(planned);
     }
     deliver(std::move(ready));
   }
@@ -93,9 +93,11 @@ void StitchProcessor::tell_owners(const std::vector<Announcement>& announcements
     std::vector<Ready> ready;
     {
       const std::scoped_lock lock(mutex_);
+      const auto planned = next_wake();
       for (const Announcement& each : portion) {
         table_.add_announcement(each, clock_.monotonic_ns(), ready);
       }
+      wake_before(planned);
       has_strays_ = true;
     }
     deliver(std::move(ready));

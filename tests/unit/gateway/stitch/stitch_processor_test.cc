@@ -108,6 +108,16 @@ TEST_F(StitchProcessorTest, ReleasesInTime) {
   EXPECT_EQ(balance().passed_on, 1U);
 }
 
+TEST_F(StitchProcessorTest, ReleasesInTimeWhateverElseIsDueLater) {
+  start("{wait: 1ms, announcement_wait: 1h}");
+  ASSERT_TRUE(send({{.trace = 2, .span = 20, .calls = 200}}));
+  // By now the thread sleeps until that announcement expires.
+  std::this_thread::sleep_for(std::chrono::milliseconds(20));
+  ASSERT_TRUE(send({server}));
+  ASSERT_TRUE(next_.wait_for_spans(2));
+  EXPECT_THAT(out(), ElementsAre("100/10 derived", "2/20"));
+}
+
 TEST_F(StitchProcessorTest, StopReleasesTheRest) {
   start("{wait: 1h}");
   ASSERT_TRUE(send({server}));
