@@ -1,5 +1,6 @@
 #include "gateway/stitch/announcement.h"
 
+#include <algorithm>
 #include <cstring>
 #include <vector>
 
@@ -52,6 +53,19 @@ SpanMarks read_marks(std::string_view span) {
     }
   }
   return marks;
+}
+
+std::size_t read_links(std::string_view span) {
+  if (memmem(span.data(), span.size(), kStitchLinksKey.data(), kStitchLinksKey.size()) == nullptr) {
+    return 0;
+  }
+  for (const otlp::AttributeView attribute :
+       otlp::AttributeRange(span, otlp::wire::span::kAttributes)) {
+    if (attribute.key != kStitchLinksKey) continue;
+    constexpr auto kMost = static_cast<std::int64_t>(kMaxChain + 1);
+    return static_cast<std::size_t>(std::clamp<std::int64_t>(attribute.value().as_int(), 0, kMost));
+  }
+  return 0;
 }
 
 otlp::Batch encode_announcements(std::span<const Announcement> announcements) {

@@ -6,6 +6,7 @@
 //   times      the client span's                  attributes       kCaller* below
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -32,6 +33,13 @@ struct Announcement {
   NodeName node = nullptr;  // the client's
 };
 
+// How many calls deep a trace may go from node to node; deeper is a mistake, or an attack.
+inline constexpr std::size_t kMaxChain = 64;
+
+// On spans that a replica hands on to their caller's owner: the links that have led them there (int).
+// Announcements that close a circle of which each owner knows a part are told by it.
+inline constexpr std::string_view kStitchLinksKey = "kernspan.stitch.links";
+
 struct SpanMarks {
   bool is_derived = false;
   bool is_handed_over = false;          // an announcement in the form of a span
@@ -44,6 +52,9 @@ bool may_have_marks(const otlp::Batch& batch);
 
 // The marks of an encoded span.
 SpanMarks read_marks(std::string_view span);
+
+// Of an encoded span, by kStitchLinksKey: at most kMaxChain + 1, 0 without it.
+std::size_t read_links(std::string_view span);
 
 // Announcements as a batch of spans.
 otlp::Batch encode_announcements(std::span<const Announcement> announcements);

@@ -32,4 +32,12 @@ Source::Source(const otlp::Batch& batch) : index_(batch) {
   byte_count_ = batch.byte_count() + spans.size() * (sizeof(otlp::IndexedSpan) + sizeof(Run));
 }
 
+std::size_t Source::links(Run run) const {
+  std::size_t most = 0;
+  for (const std::uint32_t span : spans(run)) {
+    most = std::max(most, read_links(index_.bytes(span)));
+  }
+  return most;
+}
+
 }  // namespace kernspan::stitch

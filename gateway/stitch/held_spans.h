@@ -33,6 +33,8 @@ class Source {
   const std::vector<Run>& runs() const { return runs_; }
   const TraceId& trace_of(Run run) const { return index_.spans()[order_[run.begin]].trace_id; }
   const NodeName& node_of(std::uint32_t span) const { return nodes_[index_.resource_number(span)]; }
+  // The most that any span of the run has behind it.
+  std::size_t links(Run run) const;
   // Of the request and of what was made of it.
   std::size_t byte_count() const { return byte_count_; }
 
@@ -61,6 +63,7 @@ struct Part {
   std::shared_ptr<Source> source;
   Source::Run run;
   TraceId origin;             // the id that the spans have
+  std::size_t links = 0;      // that were followed, at other replicas too
   Caller caller = {};         // of the server's span among them
   std::int64_t shift_ns = 0;  // to be added to all times
   NodeName node = nullptr;    // whose clock the times are by, with the shift

@@ -85,6 +85,7 @@ void StitchTable::add_spans(const std::shared_ptr<Source>& source, std::uint64_t
     place({.source = source,
            .run = run,
            .origin = trace,
+           .links = source->links(run),
            .node = source->node_of(source->spans(run).front())},
           trace, now_ns, since ? since(trace) : now_ns, ready);
   }
@@ -95,7 +96,7 @@ void StitchTable::add_spans(const std::shared_ptr<Source>& source, std::uint64_t
 void StitchTable::place(Part part, TraceId at, std::uint64_t now_ns, std::uint64_t since_ns,
                         std::vector<Ready>& ready) {
   for (std::size_t hops = 0;; ++hops) {
-    if (hops > kMaxChain) {
+    if (part.links > kMaxChain) {
       counters_.too_deep.add();
       return leave(std::move(part), at, Fate::kReleased, ready);
     }
@@ -122,6 +123,7 @@ void StitchTable::place(Part part, TraceId at, std::uint64_t now_ns, std::uint64
     } else {
       touch(*entry);
     }
+    ++part.links;
     follow(*entry, part, now_ns);
     if (!entry->link.trace_is_derived) {
       return leave(std::move(part), entry->link.trace, Fate::kJoined, ready);

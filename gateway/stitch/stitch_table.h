@@ -9,7 +9,7 @@
 // to a trace that is not derived (its spans go on, under its id), or to one that waits (there they
 // wait too), was released, or is another replica's. So parts may come in any order: each is where
 // the links known so far lead it, and moves on when one more becomes known. Announcements that would
-// close a circle are refused, so that every walk ends.
+// close a circle are refused; one that goes through other replicas as well ends at kMaxChain links.
 #pragma once
 
 #include <cstddef>
@@ -38,9 +38,6 @@ using MayRelease =
     std::function<bool(const TraceId& trace_id, std::uint64_t due_ns, std::uint64_t now_ns)>;
 // When spans of a trace came first, here or at another replica.
 using SinceWhen = std::function<std::uint64_t(const TraceId& trace_id)>;
-
-// How many calls deep a trace may go from node to node; deeper is a mistake, or an attack.
-inline constexpr std::size_t kMaxChain = 64;
 
 // One thread at a time. Times are monotonic nanoseconds.
 class StitchTable {

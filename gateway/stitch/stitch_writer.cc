@@ -6,6 +6,7 @@
 #include <unordered_map>
 #include <utility>
 
+#include "gateway/stitch/announcement.h"
 #include "gateway/stitch/clock_skew.h"
 #include "pipeline/base/wire_identity.h"
 #include "pipeline/otlp/attribute_editor.h"
@@ -50,6 +51,10 @@ class PartWriter {
     return ready_.fate == Fate::kJoined || ready_.trace_id != part_.origin ||
            part_.caller.span.is_valid() || part_.shift_ns != 0;
   }
+  // Nothing else changes, but the links do not leave the tier.
+  bool only_forgets_links(std::string_view content) const {
+    return ready_.fate != Fate::kElsewhere && part_.links != 0 && read_links(content) != 0;
+  }
 
   void write(const otlp::IndexedSpan& span, std::string_view content, std::string& out) {
     const bool is_server_span = !span.parent_span_id.is_valid() && part_.caller.span.is_valid();
@@ -60,6 +65,9 @@ class PartWriter {
     otlp::WireReader reader(content);
     for (otlp::WireField field; reader.next(field);) copy_field(field, is_server_span, out);
     if (is_server_span) append_evidence(span, out);
+    if (ready_.fate == Fate::kElsewhere && part_.links != 0) {
+      append_attribute(out, kStitchLinksKey, static_cast<std::int64_t>(part_.links));
+    }
     if (part_.shift_ns != 0) counters_.corrected_spans.add();
   }
 
@@ -100,7 +108,8 @@ class PartWriter {
 
   bool stays(std::string_view key, bool is_server_span) const {
     if (key == kStitchDerivedKey) return ready_.fate != Fate::kJoined;
-    if (key == kStitchPeerTraceIdKey) return settings_.keep_announcements;
+    if (key == kStitchPeerTraceIdKey) return settings_.keep_announcements || !changes();
+    if (key == kStitchLinksKey) return false;
     return !is_server_span || (key != kLinkEvidenceKey && key != kClockSkewKey);
   }
 
@@ -193,12 +202,13 @@ otlp::Batch write_ready(std::vector<Ready> ready, const StitchSettings& settings
     otlp::RequestBuilder builder(source.index().tree(), otlp::Signal::kTraces);
     for (; item != items.end() && item->source == number; ++item) {
       const otlp::IndexedSpan& span = source.index().spans()[item->span];
-      if (!item->writer->changes()) {
+      const std::string_view bytes = source.index().bytes(item->span);
+      if (!item->writer->changes() && !item->writer->only_forgets_links(bytes)) {
         builder.add(span.scope, span.position);
         continue;
       }
       content.clear();
-      item->writer->write(span, source.index().bytes(item->span), content);
+      item->writer->write(span, bytes, content);
       builder.add_new(span.scope, content);
     }
     batch.append(builder.take());

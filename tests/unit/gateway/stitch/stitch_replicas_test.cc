@@ -245,6 +245,18 @@ TEST_F(StitchReplicasTest, BothEndsMeetWhereverTheyComeIn) {
   check_books(18);
 }
 
+// Each of the two knows one half of it.
+TEST_F(StitchReplicasTest, ACircleOfCallersEnds) {
+  start(2);
+  send(0, {{.trace = 100, .span = 1, .derived = true, .calls = 101}});
+  send(1, {{.trace = 101, .span = 2, .derived = true, .calls = 100}});
+  ASSERT_TRUE(wait_for_spans(2));
+  EXPECT_THAT(out(), ::testing::Each(::testing::HasSubstr("derived")));
+  EXPECT_THAT(next_.bytes(), ::testing::Not(::testing::HasSubstr("kernspan.stitch.links")));
+  stop();
+  check_books(2);
+}
+
 TEST_F(StitchReplicasTest, AnyOrderAndAnyRingGiveTheAllSeeingJoin) {
   for (unsigned seed = 0; seed < 16; ++seed) {
     Random random(seed);
