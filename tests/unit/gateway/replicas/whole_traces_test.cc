@@ -11,6 +11,7 @@
 #include "pipeline/otlp/span_index.h"
 #include "tests/unit/gateway/replicas/simulated_replicas.h"
 #include "tests/unit/pipeline/otlp/reference_request.h"
+#include "tests/unit/sanitized.h"
 
 namespace kernspan::replicas {
 namespace {
@@ -262,7 +263,8 @@ std::vector<std::string> differences(const std::multiset<SpanName>& is,
 
 std::uint64_t runs() {
   const char* runs = std::getenv("KERNSPAN_REPLICA_RUNS");
-  return runs == nullptr ? 40 : std::strtoull(runs, nullptr, 10);
+  constexpr std::uint64_t kRuns = kSanitized ? 3 : 40;
+  return runs == nullptr ? kRuns : std::strtoull(runs, nullptr, 10);
 }
 
 class WholeTraces : public testing::TestWithParam<std::size_t> {

@@ -245,9 +245,10 @@ TEST_F(StitchReplicasTest, BothEndsMeetWhereverTheyComeIn) {
   check_books(18);
 }
 
-// Each of the two knows one half of it.
+// Each of the two knows one half of it, at first; the one that comes to know both refuses the second
+// announcement, and what waits for that goes on when it has waited long enough.
 TEST_F(StitchReplicasTest, ACircleOfCallersEnds) {
-  start(2);
+  start(2, {.wait = 200ms});
   send(0, {{.trace = 100, .span = 1, .derived = true, .calls = 101}});
   send(1, {{.trace = 101, .span = 2, .derived = true, .calls = 100}});
   ASSERT_TRUE(wait_for_spans(2));

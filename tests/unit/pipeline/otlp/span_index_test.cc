@@ -179,6 +179,39 @@ TEST(SpanIndex, MergesAResourceThatComesInParts) {
   EXPECT_TRUE(index.resource_of(0).find("late").as_bool());
 }
 
+// Sizes around the one at which a length takes a second byte, and what few encoders write.
+TEST(Views, ReadAttributesHoweverTheyAreWritten) {
+  const auto field = [](std::uint32_t number, std::string_view content) {
+    std::string bytes;
+    append_bytes_field(bytes, number, content);
+    return bytes;
+  };
+  for (const std::size_t size : {0, 1, 125, 126, 127, 128, 129, 300}) {
+    const std::string text(size, 't');
+    const std::string value = field(wire::any_value::kString, text);
+    const std::string key = field(wire::key_value::kKey, text);
+    const std::string first = key + field(wire::key_value::kValue, value);
+    const std::string other = field(wire::key_value::kValue, field(wire::any_value::kString, "x"));
+    const std::string unknown = field(9, "?");
+    for (const std::string& written :
+         {first, field(wire::key_value::kValue, value) + key, first + unknown, unknown + first,
+          key + other + field(wire::key_value::kValue, value),
+          field(wire::key_value::kKey, "x") + first,
+          key + field(wire::key_value::kValue, value + unknown),
+          key + field(wire::key_value::kValue, field(wire::any_value::kString, "x") + value)}) {
+      const AttributeView attribute(written);
+      EXPECT_EQ(attribute.key, text);
+      EXPECT_EQ(attribute.value().kind(), ValueKind::kString);
+      EXPECT_EQ(attribute.value().as_string(), text);
+    }
+  }
+  EXPECT_EQ(AttributeView(field(wire::key_value::kKey, "alone")).key, "alone");
+  const std::string empty =
+      field(wire::key_value::kKey, "empty") + field(wire::key_value::kValue, "");
+  EXPECT_EQ(AttributeView(empty).value().kind(), ValueKind::kNone);
+  EXPECT_NE(AttributeView(empty).value_wire.data(), nullptr);
+}
+
 TEST(Views, OfBytesThatAreNotWellFormedEndEarly) {
   const std::string span =
       reference_request(1).resource_spans(0).scope_spans(0).spans(0).SerializeAsString();
