@@ -59,8 +59,14 @@ std::vector<PolicySettings> PolicyReader::read_all(ConfigReader& processor) {
     }
   }
   // As upstream: what drops is asked first.
-  std::ranges::stable_partition(policies, &PolicySettings::is_drop);
-  return policies;
+  std::vector<PolicySettings> in_order;
+  in_order.reserve(policies.size());
+  for (const bool is_drop : {true, false}) {
+    for (PolicySettings& policy : policies) {
+      if (policy.is_drop() == is_drop) in_order.push_back(std::move(policy));
+    }
+  }
+  return in_order;
 }
 
 PolicySettings PolicyReader::read(ConfigReader& policy, Place place) {

@@ -148,7 +148,7 @@ class FakeComponents {
   class FakeExtension final : public Fake<Extension>, public ServiceObserver {
    public:
     using Fake::Fake;
-    void observe(const ServiceView& view) override { owner_.view = &view; }
+    void observe(const ServiceView& shown) override { owner_.view = &shown; }
     void pipelines_ready() override { note("ready"); }
     void pipelines_not_ready() override { note("not ready"); }
   };
