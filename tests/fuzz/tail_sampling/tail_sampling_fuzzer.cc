@@ -180,6 +180,16 @@ class Run {
   }
 
   void compare() {
+    compare_kept();
+    // What relieving lets go may stay pinned by other traces of the same requests, until it comes again.
+    while (!has_model_ && memory_.is_short() && shard_->traces().pending_count() != 0) {
+      shard_->relieve();
+      compare_kept();
+    }
+    if (!has_model_) check(memory_.used() <= memory_.limit() || !waiting_.empty());
+  }
+
+  void compare_kept() {
     std::vector<int> kept;
     for (const otlp::Batch& batch : shard_->take_kept()) {
       auto checked = otlp::Batch::from_wire(std::string(batch.joined().view()));
@@ -193,7 +203,7 @@ class Run {
     counters_.books.pass_on(kept.size());
     kept_ += kept.size();
     check(ledger_.balances_all());
-    if (!has_model_) return check(memory_.used() <= memory_.limit() || !waiting_.empty());
+    if (!has_model_) return;
     std::vector<int> expected = model_.take_kept();
     std::ranges::sort(expected);
     std::ranges::sort(kept);
