@@ -29,6 +29,8 @@ exporters:
       otlp:
         tls: {insecure: true}
         retry_on_failure: {initial_interval: 50ms, max_interval: 200ms}
+        # What is meant for a backend that is down waits here; of more its part would be dropped.
+        sending_queue: {queue_size: 1000000}
     resolver:
       dns:
         hostname: gateways.kernspan.test
