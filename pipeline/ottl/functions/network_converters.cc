@@ -48,7 +48,7 @@ struct Network {
 };
 
 Result<Network> parse_network(std::string_view text) {
-  const auto refuse = [&] { return permanent(fmt::format("invalid CIDR address: {}", text)); };
+  const auto refuse = [&] { return permanent("invalid CIDR address"); };
   const std::size_t slash = text.find('/');
   if (slash == std::string_view::npos) return refuse();
   std::optional<std::string> address = address_bytes(text.substr(0, slash));
@@ -154,7 +154,7 @@ Result<Endpoint> read_endpoint(const GetterPtr& address_getter, const GetterPtr&
   const Result<Value> address = address_getter->get(at);
   if (!address) return std::unexpected(address.error());
   std::optional<std::string> bytes = address_bytes(address->as_string());
-  if (!bytes) return permanent(fmt::format("invalid {} IP: {}", what, address->as_string()));
+  if (!bytes) return permanent(fmt::format("invalid {} IP", what));
   const Result<std::int64_t> port = read_16_bits(port_getter, at, fmt::format("{} port", what));
   if (!port) return std::unexpected(port.error());
   return Endpoint{*std::move(bytes), *port};
@@ -174,7 +174,7 @@ Result<Callable> build_community_id(Arguments& arguments) {
     const Result<Value> name = value_or(protocol_getter, at, Value::borrowed("TCP"));
     if (!name) return name;
     const std::optional<char> protocol = protocol_number(name->as_string());
-    if (!protocol) return permanent(fmt::format("unsupported protocol: {}", name->as_string()));
+    if (!protocol) return permanent("unsupported protocol");
     const Result<std::int64_t> seed = read_16_bits(seed_getter, at, "seed");
     if (!seed) return std::unexpected(seed.error());
     Result<std::string> id =

@@ -40,13 +40,13 @@ Result<Value> parse_key_values(std::string_view text, const Delimiters& delimite
   const auto pairs = split_quoted(text, delimiters.pair);
   if (!pairs) {
     return permanent(
-        fmt::format("splitting source \"{}\" into pairs failed: {}", text, pairs.error().message));
+        fmt::format("splitting the source into pairs failed: {}", pairs.error().message));
   }
   MapBuilder map;
   for (const std::string_view pair : *pairs) {
     const std::size_t end = pair.find(delimiters.value);
     if (end == std::string_view::npos) {
-      return permanent(fmt::format("cannot split \"{}\" into 2 items, got 1 item(s)", pair));
+      return permanent("cannot split a pair into 2 items, got 1 item(s)");
     }
     map.set(Text::owned(std::string(trim_space(pair.substr(0, end)))),
             Value::string(std::string(trim_space(pair.substr(end + delimiters.value.size())))));

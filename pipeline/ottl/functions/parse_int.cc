@@ -45,7 +45,7 @@ bool underscores_are_right(std::string_view digits, bool has_prefix) {
 
 Result<std::int64_t> parse_int(std::string_view text, std::int64_t base) {
   const auto refuse = [&](std::string_view why) {
-    return permanent(fmt::format("strconv.ParseInt: parsing \"{}\": {}", text, why));
+    return permanent(fmt::format("strconv.ParseInt: {}", why));
   };
   if (base < 0 || base == 1 || base > 36) return refuse(fmt::format("invalid base {}", base));
   std::string_view digits = text;

@@ -73,7 +73,7 @@ Result<Callable> build_format_time(Arguments& arguments) {
 Result<Value> duration_of(const Value& text) {
   const auto duration = parse_duration(text.as_string());
   if (!duration) {
-    return permanent(fmt::format("time: invalid duration \"{}\"", text.as_string()));
+    return permanent("time: invalid duration");
   }
   return Value::duration({duration->count()});
 }

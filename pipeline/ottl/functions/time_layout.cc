@@ -209,20 +209,23 @@ std::string TimeLayout::format(const Time& time) const {
 Result<Time> TimeLayout::parse(std::string_view text, std::string_view zone,
                                std::int64_t now_ns) const {
   const auto refuse = [&](std::string_view why) {
-    return permanent(fmt::format("parsing time \"{}\" as \"{}\": {}", text, text_, why));
+    return permanent(fmt::format("parsing time as \"{}\": {}", text_, why));
   };
   TimeReader reader(text);
   for (const Element& element : elements_) {
     const std::string_view left = reader.left();
     if (element.directive == 0) {
       if (!reader.skip(element.literal)) {
-        return refuse(fmt::format("cannot parse \"{}\" as \"{}\"", left, element.literal));
+        return refuse(
+            fmt::format("byte {} is not \"{}\"", text.size() - left.size(), element.literal));
       }
     } else if (!reader.read(element.directive, element.separator)) {
-      return refuse(fmt::format("cannot parse \"{}\" as \"%{}\"", left, element.directive));
+      return refuse(
+          fmt::format("byte {} begins no \"%{}\"", text.size() - left.size(), element.directive));
     }
   }
-  if (!reader.left().empty()) return refuse(fmt::format("extra text: \"{}\"", reader.left()));
+  if (!reader.left().empty())
+    return refuse(fmt::format("{} bytes of extra text", reader.left().size()));
   Result<Time> time = reader.finish(zone, now_ns);
   if (!time) return refuse(time.error().message);
   return time;

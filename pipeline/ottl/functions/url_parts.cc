@@ -35,7 +35,7 @@ class UrlReader {
 
  private:
   std::unexpected<Error> refuse(std::string_view why) const {
-    return permanent(fmt::format("parse \"{}\": {}", url_, why));
+    return permanent(fmt::format("parsing the URL: {}", why));
   }
 
   Status read_parts() {
@@ -119,12 +119,12 @@ class UrlReader {
     if (port.empty()) return {};
     const std::string_view digits = port.substr(1);
     if (port[0] != ':' || !std::all_of(digits.begin(), digits.end(), is_number)) {
-      return refuse(fmt::format("invalid port \"{}\" after host", port));
+      return refuse("invalid port after host");
     }
     if (digits.empty()) return {};
     std::int64_t number = 0;
     const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), number);
-    if (error != std::errc()) return refuse(fmt::format("port {} is too large", digits));
+    if (error != std::errc()) return refuse("port is too large");
     parts_.port = number;
     return {};
   }

@@ -20,8 +20,8 @@ TEST_F(NetworkFunctions, IsInCidr) {
       {R"(IsInCIDR("no address", ["10.0.0.0/8"]))", "false"},
       {R"(IsInCIDR("10.1.2.3", [Concat(["10.0.0.0", "8"], "/")]))", "true"},
       {R"(IsInCIDR("10.1.2.3", [Concat(["10.0.0.0", "33"], "/")]))", "error: invalid CIDR address"},
-      {R"(IsInCIDR("10.1.2.3", ["10.0.0.0"]))", "error: invalid CIDR address: 10.0.0.0"},
-      {R"(IsInCIDR("10.1.2.3", ["10.0.0.0/x"]))", "error: invalid CIDR address: 10.0.0.0/x"},
+      {R"(IsInCIDR("10.1.2.3", ["10.0.0.0"]))", "error: invalid CIDR address"},
+      {R"(IsInCIDR("10.1.2.3", ["10.0.0.0/x"]))", "error: invalid CIDR address"},
       {R"(IsInCIDR(1, ["10.0.0.0/8"]))", "error: expected string"},
   });
 }

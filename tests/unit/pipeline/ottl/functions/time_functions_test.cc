@@ -78,7 +78,7 @@ TEST_F(TimeFunctions, Directives) {
 TEST_F(TimeFunctions, WhatIsNoTime) {
   expect({
       {R"(Time("11/11/11", "%Y/%m/%d"))",
-       R"(error: parsing time "11/11/11" as "%Y/%m/%d": cannot parse "11/11/11" as "%Y")"},
+       R"(error: parsing time as "%Y/%m/%d": byte 0 begins no "%Y")"},
       {R"(Time("", "%Y-%m-%dT%H:%M:%S"))", "error: time cannot be nil"},
       {R"(Time("11/11/11", ""))", "error: format cannot be nil"},
       {R"(Time("11", "%E"))", "error: unsupported directive: %E"},
@@ -88,7 +88,7 @@ TEST_F(TimeFunctions, WhatIsNoTime) {
       {R"(Time("2023-13-01", "%Y-%m-%d"))", "error: month out of range"},
       {R"(Time("2023-02-29", "%Y-%m-%d"))", "error: day out of range"},
       {R"(Time("2023-02-28 24:00", "%Y-%m-%d %H:%M"))", "error: hour out of range"},
-      {R"(Time("2023-02-28x", "%Y-%m-%d"))", R"(error: extra text: "x")"},
+      {R"(Time("2023-02-28x", "%Y-%m-%d"))", "error: 1 bytes of extra text"},
       {R"(Time("1066-10-14", "%Y-%m-%d"))", "error: out of the years 1678 to 2261"},
       {R"(Time(1, "%Y"))", "error: expected string"},
   });
@@ -150,7 +150,7 @@ TEST_F(TimeFunctions, Durations) {
       {R"(Duration("333ms"))", "duration(333ms)"},
       {R"(Duration("1000000h"))", "duration(1000000h0m0s)"},
       {R"(Duration("100000000h"))", "error: time: invalid duration"},
-      {R"(Duration("three"))", R"(error: time: invalid duration "three")"},
+      {R"(Duration("three"))", "error: time: invalid duration"},
       {R"(Duration(nil))", "error: expected string but got nil"},
       {R"(Hours(Duration("90m")))", "1.5"},
       {R"(Minutes(Duration("1h")))", "60.0"},
