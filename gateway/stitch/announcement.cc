@@ -95,7 +95,10 @@ otlp::Batch encode_announcements(std::span<const Announcement> announcements) {
 
 std::optional<Announcement> decode_announcement(const otlp::SpanView& span) {
   const auto trace = TraceId::from_hex(span.find(kCallerTraceId).as_string());
-  if (!trace || !trace->is_valid() || !span.trace_id.is_valid()) return std::nullopt;
+  if (!trace || !trace->is_valid() || !span.trace_id.is_valid() ||
+      !span.parent_span_id.is_valid()) {
+    return std::nullopt;
+  }
   return Announcement{.peer = span.trace_id,
                       .trace = *trace,
                       .span = span.parent_span_id,

@@ -80,6 +80,14 @@ TEST(AnnouncementTest, OfNoTraceIdIsMalformed) {
   }
 }
 
+// The traces would be joined, and the server's span would have no parent in the joined one.
+TEST(AnnouncementTest, OfNoCallingSpanIsMalformed) {
+  const std::vector<Announcement> sent = {{.peer = trace_id(9), .trace = trace_id(4), .span = {}}};
+  const Intake intake = sort_out(encode_announcements(sent), true, false);
+  EXPECT_EQ(intake.malformed, 1U);
+  EXPECT_THAT(intake.announcements, IsEmpty());
+}
+
 TEST(AnnouncementTest, DerivedSpansKeepOnlyThemselvesInMemory) {
   std::vector<ToldSpan> spans(100, {.trace = 1, .span = 1});
   spans[50] = {.trace = 2, .span = 2, .derived = true};
