@@ -10,6 +10,7 @@
 #include "bpf/abi/counters.h"
 #include "bpf/abi/events.h"
 #include "bpf/abi/go_layout.h"
+#include "bpf/abi/grpc_core_layout.h"
 #include "bpf/http2_state.h"
 #include "bpf/http2_transfer.h"
 #include "bpf/message_state.h"
@@ -147,6 +148,14 @@ struct {
   __type(key, ks_u32);
   __type(value, struct ks_go_layout);
 } go_layouts SEC(".maps");
+
+/* The layouts of gRPC's C core (bpf/grpc_core.bpf.h), by the build's number. Written by user space. */
+struct {
+  __uint(type, BPF_MAP_TYPE_ARRAY);
+  __uint(max_entries, KS_GRPC_CORE_LAYOUTS_MAX);
+  __type(key, ks_u32);
+  __type(value, struct ks_grpc_core_layout);
+} core_layouts SEC(".maps");
 
 /* The agent itself, never traced. */
 const volatile __u32 agent_tgid = 0;

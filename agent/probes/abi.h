@@ -6,4 +6,5 @@
 #include "bpf/abi/counters.h"
 #include "bpf/abi/events.h"
 #include "bpf/abi/go_layout.h"
+#include "bpf/abi/grpc_core_layout.h"
 #pragma GCC diagnostic pop

@@ -14,6 +14,7 @@
 #include <utility>
 
 #include "agent/probes/attachment.h"
+#include "agent/probes/grpc_core_attacher.h"
 #include "agent/probes/grpc_go_attacher.h"
 #include "capture.skel.h"
 
@@ -80,7 +81,8 @@ AttachRequest request_for(const CaptureSettings& settings) {
   AttachRequest request;
   request.transfer_variant = settings.variant;
   request.try_all = settings.try_all;
-  if (!settings.grpc_go) request.without = {kGrpcGoGroup};
+  if (!settings.grpc_go) request.without.emplace_back(kGrpcGoGroup);
+  if (!settings.grpc_core) request.without.emplace_back(kGrpcCoreGroup);
   request.log = settings.log;
   request.prepare = [ring_bytes = ring_size(settings.ring_bytes),
                      tgid = settings.agent_tgid](capture_bpf& skeleton) -> Status {
@@ -104,6 +106,7 @@ struct Capture::State {
   CounterMapping mapping;
   std::unique_ptr<ring_buffer, RingDeleter> ring;
   std::unique_ptr<GrpcGoAttacher> grpc_go;  // before the programs go
+  std::unique_ptr<GrpcCoreAttacher> grpc_core;
   int policy_fd = -1;
   std::uint64_t attach_missed = 0;
   std::atomic<std::uint64_t> policy_full = 0;
@@ -162,6 +165,9 @@ Result<std::unique_ptr<Capture>> Capture::create(const CaptureSettings& settings
     if (group.chosen() == nullptr && !group.is_left_out) ++state->attach_missed;
     if (group.name == kGrpcGoGroup && group.chosen() != nullptr) {
       state->grpc_go = std::make_unique<GrpcGoAttacher>(*state->attachment.skeleton);
+    }
+    if (group.name == kGrpcCoreGroup && group.chosen() != nullptr) {
+      state->grpc_core = std::make_unique<GrpcCoreAttacher>(*state->attachment.skeleton);
     }
   }
 
@@ -228,6 +234,10 @@ const ProbeReport& Capture::report() const {
 
 golang::ProbeAttacher* Capture::grpc_go() {
   return state_->grpc_go.get();
+}
+
+grpc_core::ProbeAttacher* Capture::grpc_core() {
+  return state_->grpc_core.get();
 }
 
 }  // namespace kernspan::probes

@@ -11,6 +11,7 @@
 #include <string_view>
 
 #include "agent/golang/probe_attacher.h"
+#include "agent/grpc_core/probe_attacher.h"
 #include "agent/probes/event_source.h"
 #include "agent/probes/probe_report.h"
 #include "pipeline/base/error.h"
@@ -27,8 +28,9 @@ struct CaptureSettings {
   std::string variant = "auto";
   // Never traced: the process itself. A test that traces its own sockets passes 0.
   std::uint32_t agent_tgid = own_tgid();
-  // Loads the programs that grpc_go() attaches.
+  // Load the programs that grpc_go() and grpc_core() attach.
   bool grpc_go = true;
+  bool grpc_core = true;
   // Tries every variant, also when a better one works, so that the report has its real error.
   bool try_all = false;
   // Takes libbpf's warnings while this Capture is made; by default nobody does. Errors that matter
@@ -58,6 +60,8 @@ class Capture final : public EventSource {
 
   // Probes executables; lives as long as this. Null if that was not asked for, or the kernel does not take it.
   golang::ProbeAttacher* grpc_go();
+  // The same for processes with gRPC's C core.
+  grpc_core::ProbeAttacher* grpc_core();
 
  private:
   struct State;

@@ -24,8 +24,6 @@ class GrpcGoAttacher final : public golang::ProbeAttacher {
  private:
   class Probes;
 
-  Status number_sockets();
-
   capture_bpf& skeleton_;
   std::bitset<KS_GO_LAYOUTS_MAX> used_slots_;
   bool sockets_are_numbered_ = false;

@@ -37,7 +37,9 @@ Result<EbpfConfig> EbpfConfig::read(const ConfigNode& node, ConfigWarnings& warn
   reader.choice<std::string>("capture_variant", &config.capture_variant,
                              {{"auto", "auto"}, {"tracepoint", "tracepoint"}, {"fexit", "fexit"}});
   reader.string("record_file", &config.record_file);
-  reader.section("uprobes").boolean("grpc_go", &config.uprobes_grpc_go);
+  ConfigReader& uprobes = reader.section("uprobes");
+  uprobes.boolean("grpc_go", &config.uprobes_grpc_go);
+  uprobes.boolean("grpc_core", &config.uprobes_grpc_core);
 
   TracerSettings& tracer = config.tracer;
   reader.string_list("include_executables", &tracer.policy.include_executables);

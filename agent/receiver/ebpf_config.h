@@ -17,6 +17,7 @@ struct EbpfConfig {
   std::string capture_variant = "auto";  // auto, tracepoint or fexit
   std::string record_file;               // raw events are also written here; empty: they are not
   bool uprobes_grpc_go = true;
+  bool uprobes_grpc_core = true;
   // Files that stand for network namespaces (/proc/1/ns/net); empty: programs of all are traced.
   std::vector<std::string> network_namespaces;
   TracerSettings tracer;

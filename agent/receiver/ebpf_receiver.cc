@@ -75,6 +75,7 @@ Status EbpfReceiver::start() {
   settings.ring_bytes = config_.ring_buffer_bytes;
   settings.variant = config_.capture_variant;
   settings.grpc_go = config_.uprobes_grpc_go;
+  settings.grpc_core = config_.uprobes_grpc_core;
   settings.log = [](std::string_view line) { log_debug("libbpf: {}", line); };
   Result<std::unique_ptr<probes::Capture>> capture = probes::Capture::create(settings);
   if (!capture) return std::unexpected(capture.error());
@@ -92,6 +93,7 @@ Status EbpfReceiver::start() {
                                        }
                                      });
   watch_grpc_go();
+  watch_grpc_core();
   dispatch_ = std::make_unique<RecordDispatch>(*tracer_);
   if (!config_.record_file.empty()) {
     Result<std::unique_ptr<probes::Recorder>> recorder =
@@ -119,6 +121,17 @@ void EbpfReceiver::watch_grpc_go() {
       grpc_go_->process_gone(tgid);
     }
   });
+}
+
+void EbpfReceiver::watch_grpc_core() {
+  grpc_core::ProbeAttacher* attacher = source_->grpc_core();
+  if (!attacher) return;
+  grpc_core::OldProcessWatch::Settings settings;
+  settings.processes.is_traced = [policy = config_.tracer.policy](std::string_view name) {
+    return policy.traces(name);
+  };
+  grpc_core_ = std::make_unique<grpc_core::OldProcessWatch>(
+      std::move(settings), *attacher, [](std::string_view line) { log_info("ebpf: {}", line); });
 }
 
 void EbpfReceiver::run(std::stop_token stop) {
@@ -150,17 +163,20 @@ std::size_t EbpfReceiver::turn(bool pass) {
 }
 
 void EbpfReceiver::publish() {
-  telemetry_.publish({.kernel = source_->counters(),
-                      .dispatch = dispatch_->counters(),
-                      .tracer = tracer_->counters(),
-                      .links = tracer_->linker().counters(),
-                      .processes = processes_->counters(),
-                      .mispredictions = tracer_->linker().contexts().mispredictions(),
-                      .connections = tracer_->connections(),
-                      .exchanges_held = tracer_->held(),
-                      .process_count = processes_->size(),
-                      .grpc_go = grpc_go_ ? grpc_go_->counters() : golang::GrpcGoCounters{},
-                      .grpc_go_probed = grpc_go_ ? grpc_go_->probed() : 0});
+  telemetry_.publish(
+      {.kernel = source_->counters(),
+       .dispatch = dispatch_->counters(),
+       .tracer = tracer_->counters(),
+       .links = tracer_->linker().counters(),
+       .processes = processes_->counters(),
+       .mispredictions = tracer_->linker().contexts().mispredictions(),
+       .connections = tracer_->connections(),
+       .exchanges_held = tracer_->held(),
+       .process_count = processes_->size(),
+       .grpc_go = grpc_go_ ? grpc_go_->counters() : golang::GrpcGoCounters{},
+       .grpc_go_probed = grpc_go_ ? grpc_go_->probed() : 0,
+       .grpc_core = grpc_core_ ? grpc_core_->counters() : grpc_core::OldProcessCounters{},
+       .grpc_core_probed = grpc_core_ ? grpc_core_->probed() : 0});
 }
 
 void EbpfReceiver::pass_on(otlp::Batch batch) {
@@ -202,6 +218,7 @@ void EbpfReceiver::stop(std::chrono::steady_clock::time_point) {
   thread_.join();
   // What the kernel has sent by now is still read; what comes later nobody promised to trace.
   if (grpc_go_) grpc_go_->stop();
+  if (grpc_core_) grpc_core_->stop();
   source_->detach();
   while (turn(true) > 0) {
   }

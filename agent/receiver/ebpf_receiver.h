@@ -12,6 +12,7 @@
 #include <thread>
 
 #include "agent/golang/grpc_go_watch.h"
+#include "agent/grpc_core/old_process_watch.h"
 #include "agent/probes/capture.h"
 #include "agent/probes/recording.h"
 #include "agent/receiver/ebpf_config.h"
@@ -37,6 +38,7 @@ class EbpfReceiver final : public Receiver {
 
   Status find_network_namespaces();
   void watch_grpc_go();
+  void watch_grpc_core();
   void run(std::stop_token stop);
   // One turn: drain, write due spans; with `pass` also pass them on and publish the counters. Returns the
   // number of records.
@@ -54,7 +56,8 @@ class EbpfReceiver final : public Receiver {
   EbpfTelemetry telemetry_;
 
   std::unique_ptr<probes::Capture> source_;
-  std::unique_ptr<golang::GrpcGoWatch> grpc_go_;  // null: switched off, or not possible
+  std::unique_ptr<golang::GrpcGoWatch> grpc_go_;           // null: switched off, or not possible
+  std::unique_ptr<grpc_core::OldProcessWatch> grpc_core_;  // the same
   std::unique_ptr<process::ProcessTable> processes_;
   std::unique_ptr<Tracer> tracer_;
   std::unique_ptr<RecordDispatch> dispatch_;

@@ -111,6 +111,27 @@ MetricFamily EbpfTelemetry::grpc_go_family(const golang::GrpcGoCounters& counter
   return family;
 }
 
+MetricFamily EbpfTelemetry::grpc_core_family(const grpc_core::OldProcessCounters& counters) const {
+  MetricFamily family{.name = "kernspan_grpc_core_processes",
+                      .help =
+                          "Processes with gRPC's C core and connections that are older than "
+                          "the agent, by outcome.",
+                      .samples = {}};
+  const auto add = [&](std::string outcome, std::uint64_t count) {
+    family.samples.push_back({.labels = {{"receiver", id_}, {"outcome", std::move(outcome)}},
+                              .value = static_cast<double>(count)});
+  };
+  add("attached", counters.attached);
+  add("detached", counters.detached);
+  for (std::size_t i = 0; i < counters.refused.size(); ++i) {
+    const std::string_view name = grpc_core::refusal_name(static_cast<grpc_core::Refusal>(i));
+    add(fmt::format("refused_{}", name), counters.refused[i]);
+  }
+  add("attach_failed", counters.attach_failed);
+  add("process_limit", counters.process_limit);
+  return family;
+}
+
 void EbpfTelemetry::collect(std::vector<MetricFamily>& families) const {
   const std::lock_guard lock(mutex_);
   const Snapshot& now = published_;
@@ -181,6 +202,7 @@ void EbpfTelemetry::collect(std::vector<MetricFamily>& families) const {
   families.push_back(std::move(processes));
 
   families.push_back(grpc_go_family(now.grpc_go));
+  families.push_back(grpc_core_family(now.grpc_core));
 
   const auto gauge = [&](std::string name, std::string help, std::size_t value) {
     families.push_back(
@@ -194,6 +216,9 @@ void EbpfTelemetry::collect(std::vector<MetricFamily>& families) const {
         now.exchanges_held);
   gauge("kernspan_grpc_go_probed", "Executables that are probed for gRPC calls.",
         now.grpc_go_probed);
+  gauge("kernspan_grpc_core_probed",
+        "Processes that are probed for gRPC calls on connections older than the agent.",
+        now.grpc_core_probed);
   gauge("kernspan_processes_known", "Entries of the process table.", now.process_count);
   families.push_back({.name = "kernspan_causality_mispredictions",
                       .help = "Responses that the model of who works for whom got wrong.",

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "agent/golang/grpc_go_executables.h"
+#include "agent/grpc_core/old_processes.h"
 #include "agent/probes/event_source.h"
 #include "agent/receiver/record_dispatch.h"
 #include "agent/receiver/tracer.h"
@@ -32,6 +33,8 @@ class EbpfTelemetry {
     std::size_t process_count = 0;
     golang::GrpcGoCounters grpc_go;
     std::size_t grpc_go_probed = 0;
+    grpc_core::OldProcessCounters grpc_core;
+    std::size_t grpc_core_probed = 0;
   };
 
   // Brings the books up to date; the tracer's thread only. Counters must not have gone back.
@@ -44,6 +47,7 @@ class EbpfTelemetry {
  private:
   void collect(std::vector<MetricFamily>& families) const;
   MetricFamily grpc_go_family(const golang::GrpcGoCounters& counters) const;
+  MetricFamily grpc_core_family(const grpc_core::OldProcessCounters& counters) const;
 
   const std::string id_;
   StageBooks& records_;
