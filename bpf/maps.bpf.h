@@ -167,6 +167,27 @@ static __always_inline void ks_count(ks_u32 counter) {
   if (row && counter < KS_COUNTER_COUNT) __sync_fetch_and_add(&row->values[counter], 1);
 }
 
+/* Room for one record of a fixed size, its header filled in; NULL (counted under `full`) when there
+ * is none. */
+#define KS_RESERVE(type, event_kind, full)                                        \
+  ({                                                                              \
+    struct type* reserved = bpf_ringbuf_reserve(&events, sizeof(struct type), 0); \
+    if (reserved) {                                                               \
+      __builtin_memset(reserved, 0, sizeof *reserved);                            \
+      reserved->header.ts_ns = bpf_ktime_get_ns();                                \
+      reserved->header.kind = event_kind;                                         \
+      reserved->header.size = sizeof(struct type);                                \
+    } else {                                                                      \
+      ks_count(full);                                                             \
+    }                                                                             \
+    reserved;                                                                     \
+  })
+
+static __always_inline void ks_submit(void* event) {
+  bpf_ringbuf_submit(event, BPF_RB_NO_WAKEUP);
+  ks_count(KS_COUNT_SUBMITTED);
+}
+
 static __always_inline bool ks_policy_ignores(ks_u32 tgid) {
   return tgid == agent_tgid || bpf_map_lookup_elem(&process_policy, &tgid);
 }

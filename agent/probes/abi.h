@@ -7,4 +7,5 @@
 #include "bpf/abi/events.h"
 #include "bpf/abi/go_layout.h"
 #include "bpf/abi/grpc_core_layout.h"
+#include "bpf/abi/shed.h"
 #pragma GCC diagnostic pop

@@ -108,6 +108,7 @@ struct Capture::State {
   std::unique_ptr<GrpcGoAttacher> grpc_go;  // before the programs go
   std::unique_ptr<GrpcCoreAttacher> grpc_core;
   int policy_fd = -1;
+  int stats_fd = -1;  // run times are measured while it is open
   std::uint64_t attach_missed = 0;
   std::atomic<std::uint64_t> policy_full = 0;
   // Set during drain().
@@ -118,13 +119,18 @@ struct Capture::State {
   std::chrono::steady_clock::time_point missed_at{};
   std::uint64_t missed = 0;
 
+  ~State() {
+    if (stats_fd >= 0) close(stats_fd);
+  }
+
   static int take_record(void* context, void* data, std::size_t size) {
     auto& state = *static_cast<State*>(context);
     state.sink->on_record({static_cast<const char*>(data), size});
     return ++state.drained < kDrainRecordsMax ? 0 : -EAGAIN;
   }
 
-  std::uint64_t read_missed() const {
+  // One field of what the kernel says of each program, added up.
+  std::uint64_t sum_over_programs(auto field) const {
     std::uint64_t total = 0;
     bpf_program* program = nullptr;
     bpf_object__for_each_program(program, attachment.skeleton->obj) {
@@ -132,7 +138,7 @@ struct Capture::State {
       if (fd < 0) continue;  // not loaded
       bpf_prog_info info{};
       std::uint32_t size = sizeof info;
-      if (bpf_prog_get_info_by_fd(fd, &info, &size) == 0) total += info.recursion_misses;
+      if (bpf_prog_get_info_by_fd(fd, &info, &size) == 0) total += info.*field;
     }
     return total;
   }
@@ -142,7 +148,7 @@ struct Capture::State {
     const auto now = std::chrono::steady_clock::now();
     if (missed_at == std::chrono::steady_clock::time_point{} ||
         now - missed_at >= kMissedInterval) {
-      missed = read_missed();
+      missed = sum_over_programs(&bpf_prog_info::recursion_misses);
       missed_at = now;
     }
     return missed;
@@ -226,6 +232,21 @@ void Capture::ignore_process(std::uint32_t tgid) {
 
 void Capture::forget_process(std::uint32_t tgid) {
   static_cast<void>(bpf_map_delete_elem(state_->policy_fd, &tgid));
+}
+
+void Capture::set_shed_step(std::uint32_t step) {
+  std::atomic_ref(state_->attachment.skeleton->bss->shed_step)
+      .store(step, std::memory_order_relaxed);
+}
+
+bool Capture::measure_run_time() {
+  if (state_->stats_fd < 0) state_->stats_fd = bpf_enable_stats(BPF_STATS_RUN_TIME);
+  return state_->stats_fd >= 0;
+}
+
+std::optional<std::uint64_t> Capture::run_time_ns() const {
+  if (state_->stats_fd < 0) return std::nullopt;
+  return state_->sum_over_programs(&bpf_prog_info::run_time_ns);
 }
 
 const ProbeReport& Capture::report() const {

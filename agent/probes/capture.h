@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -55,6 +56,15 @@ class Capture final : public EventSource {
   KernelCounters counters() override;
   void ignore_process(std::uint32_t tgid) override;
   void forget_process(std::uint32_t tgid) override;
+
+  // Of all connections one in 2^step is followed from now on (bpf/abi/shed.h). Any thread.
+  void set_shed_step(std::uint32_t step);
+
+  // Makes the kernel measure how long programs run, all of the node, at some 50 ns for each run, until this ends.
+  // False where the kernel does not let us.
+  bool measure_run_time();
+  // How long this capture's programs have run since then; nothing if that is not measured.
+  std::optional<std::uint64_t> run_time_ns() const;
 
   const ProbeReport& report() const;
 

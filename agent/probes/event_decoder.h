@@ -36,12 +36,15 @@ struct ForkView {
 struct ExitView {
   const ks_exit_event* event;
 };
+struct ShedView {
+  const ks_shed_event* event;
+};
 struct GrpcCallView {
   const ks_grpc_call_event* event;
   std::string_view method;  // empty: not known
 };
-using Event =
-    std::variant<TransferView, ConnectView, CloseView, ExecView, ForkView, ExitView, GrpcCallView>;
+using Event = std::variant<TransferView, ConnectView, CloseView, ExecView, ForkView, ExitView,
+                           GrpcCallView, ShedView>;
 
 enum class Malformed : std::uint8_t {
   kMisaligned,     // does not begin at a multiple of 8

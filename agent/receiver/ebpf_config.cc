@@ -41,6 +41,10 @@ Result<EbpfConfig> EbpfConfig::read(const ConfigNode& node, ConfigWarnings& warn
   uprobes.boolean("grpc_go", &config.uprobes_grpc_go);
   uprobes.boolean("grpc_core", &config.uprobes_grpc_core);
 
+  ConfigReader& budget = reader.section("overhead_budget");
+  budget.number("max_cpus", &config.overhead_budget.max_cpus, 0, 1024);
+  budget.number("min_probability", &config.overhead_budget.min_probability, 1.0 / 32768, 1);
+
   TracerSettings& tracer = config.tracer;
   reader.string_list("include_executables", &tracer.policy.include_executables);
   reader.string_list("exclude_executables", &tracer.policy.exclude_executables);

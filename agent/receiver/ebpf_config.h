@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "agent/receiver/overhead_budget.h"
 #include "agent/receiver/tracer.h"
 #include "pipeline/component/config_node.h"
 
@@ -20,6 +21,7 @@ struct EbpfConfig {
   bool uprobes_grpc_core = true;
   // Files that stand for network namespaces (/proc/1/ns/net); empty: programs of all are traced.
   std::vector<std::string> network_namespaces;
+  OverheadBudgetSettings overhead_budget;
   TracerSettings tracer;
 
   static Result<EbpfConfig> read(const ConfigNode& node, ConfigWarnings& warnings,

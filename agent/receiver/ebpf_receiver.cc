@@ -43,7 +43,11 @@ void log_probes(const probes::ProbeReport& report) {
 }  // namespace
 
 EbpfReceiver::EbpfReceiver(EbpfConfig config, const ComponentContext& context, Consumer& next)
-    : config_(std::move(config)), clock_(context.clock), next_(next), telemetry_(context) {}
+    : config_(std::move(config)),
+      clock_(context.clock),
+      next_(next),
+      telemetry_(context),
+      budget_(config_.overhead_budget) {}
 
 EbpfReceiver::~EbpfReceiver() {
   stop(std::chrono::steady_clock::now());
@@ -81,6 +85,9 @@ Status EbpfReceiver::start() {
   if (!capture) return std::unexpected(capture.error());
   source_ = std::move(*capture);
   log_probes(source_->report());
+  if (budget_.is_limited() && !source_->measure_run_time()) {
+    log_warn("ebpf: the kernel does not measure run times for us: the probes' cost is estimated");
+  }
   const process::HostInfo host = process::read_host_info();
   processes_ = std::make_unique<process::ProcessTable>(process::ProcessTable::Settings{}, host,
                                                        [this] { return clock_.monotonic_ns(); });
@@ -155,11 +162,29 @@ std::size_t EbpfReceiver::turn(bool pass) {
   const std::uint64_t now_ns = clock_.monotonic_ns();
   const auto wall_offset_ns = static_cast<std::int64_t>(clock_.wall_ns() - now_ns);
   tracer_->flush(now_ns, wall_offset_ns, encoder_);
+  keep_budget(now_ns);
   if (!pass) return records;
   publish();
   retry_held();
   if (!encoder_.empty()) pass_on(encoder_.take());
   return records;
+}
+
+void EbpfReceiver::keep_budget(std::uint64_t now_ns) {
+  constexpr std::uint64_t kReadIntervalNs = 1'000'000'000;
+  if (cost_read_ns_ != 0 && now_ns - cost_read_ns_ < kReadIntervalNs) return;
+  cost_read_ns_ = now_ns;
+  cost_ = read_own_cost(*source_);
+  const bool was_whole = budget_.step() == 0;
+  const auto step = budget_.update(now_ns, cost_.total_ns());
+  if (!step) return;
+  source_->set_shed_step(*step);
+  if (was_whole) {
+    log_warn("ebpf: over the overhead budget ({:.3f} of {} CPUs): following {} of all connections",
+             budget_.cpus(), config_.overhead_budget.max_cpus, budget_.probability());
+  } else if (*step == 0) {
+    log_info("ebpf: within the overhead budget again: following all connections");
+  }
 }
 
 void EbpfReceiver::publish() {
@@ -176,7 +201,10 @@ void EbpfReceiver::publish() {
        .grpc_go = grpc_go_ ? grpc_go_->counters() : golang::GrpcGoCounters{},
        .grpc_go_probed = grpc_go_ ? grpc_go_->probed() : 0,
        .grpc_core = grpc_core_ ? grpc_core_->counters() : grpc_core::OldProcessCounters{},
-       .grpc_core_probed = grpc_core_ ? grpc_core_->probed() : 0});
+       .grpc_core_probed = grpc_core_ ? grpc_core_->probed() : 0,
+       .cost = cost_,
+       .cost_cpus = budget_.cpus(),
+       .followed_probability = budget_.probability()});
 }
 
 void EbpfReceiver::pass_on(otlp::Batch batch) {

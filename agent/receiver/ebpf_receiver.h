@@ -17,6 +17,8 @@
 #include "agent/probes/recording.h"
 #include "agent/receiver/ebpf_config.h"
 #include "agent/receiver/ebpf_telemetry.h"
+#include "agent/receiver/overhead_budget.h"
+#include "agent/receiver/own_cost.h"
 #include "agent/receiver/record_dispatch.h"
 #include "agent/receiver/tracer.h"
 #include "pipeline/component/factory.h"
@@ -44,6 +46,8 @@ class EbpfReceiver final : public Receiver {
   // number of records.
   std::size_t turn(bool pass);
   void publish();
+  // Once a second, for the books; sheds or takes back.
+  void keep_budget(std::uint64_t now_ns);
   void pass_on(otlp::Batch batch);
   void retry_held();
 
@@ -61,6 +65,9 @@ class EbpfReceiver final : public Receiver {
   std::unique_ptr<process::ProcessTable> processes_;
   std::unique_ptr<Tracer> tracer_;
   std::unique_ptr<RecordDispatch> dispatch_;
+  OverheadBudget budget_;
+  OwnCost cost_;
+  std::uint64_t cost_read_ns_ = 0;
   std::unique_ptr<probes::Recorder> recorder_;  // only when a record_file is set
   otlp::RequestEncoder encoder_;
   std::deque<otlp::Batch> held_;

@@ -9,8 +9,8 @@ namespace kernspan {
 namespace {
 
 constexpr ks_counter kRingFull[] = {KS_COUNT_RING_FULL_TRANSFER, KS_COUNT_RING_FULL_CONNECT,
-                                    KS_COUNT_RING_FULL_CLOSE, KS_COUNT_RING_FULL_PROCESS,
-                                    KS_COUNT_RING_FULL_CALL};
+                                    KS_COUNT_RING_FULL_CLOSE,    KS_COUNT_RING_FULL_PROCESS,
+                                    KS_COUNT_RING_FULL_CALL,     KS_COUNT_RING_FULL_SHED};
 
 }  // namespace
 
@@ -132,6 +132,33 @@ MetricFamily EbpfTelemetry::grpc_core_family(const grpc_core::OldProcessCounters
   return family;
 }
 
+void EbpfTelemetry::collect_cost(std::vector<MetricFamily>& families, const Snapshot& now) const {
+  constexpr double kSecondNs = 1e9;
+  const auto add = [&](std::string name, std::string help, MetricType type, double value) {
+    families.push_back({.name = std::move(name),
+                        .help = std::move(help),
+                        .type = type,
+                        .samples = {{.labels = {{"receiver", id_}}, .value = value}}});
+  };
+  families.push_back(
+      {.name = "kernspan_overhead_cpu_seconds",
+       .help = "CPU time that the agent's process and its probes have used.",
+       .samples = {{.labels = {{"receiver", id_}, {"part", "agent"}, {"method", "measured"}},
+                    .value = static_cast<double>(now.cost.agent_ns) / kSecondNs},
+                   {.labels = {{"receiver", id_},
+                               {"part", "probes"},
+                               {"method", std::string(now.cost.method())}},
+                    .value = static_cast<double>(now.cost.probes_ns) / kSecondNs}}});
+  add("kernspan_overhead_cpus", "CPUs that both together have used in the last second.",
+      MetricType::kGauge, now.cost_cpus);
+  add("kernspan_followed_probability",
+      "The share of all connections that is followed; below 1 the overhead budget is used up.",
+      MetricType::kGauge, now.followed_probability);
+  add("kernspan_shed_connections",
+      "Connections that were left out as the overhead was over its budget, each end by itself.",
+      MetricType::kCounter, static_cast<double>(now.tracer.shed_connections));
+}
+
 void EbpfTelemetry::collect(std::vector<MetricFamily>& families) const {
   const std::lock_guard lock(mutex_);
   const Snapshot& now = published_;
@@ -203,6 +230,7 @@ void EbpfTelemetry::collect(std::vector<MetricFamily>& families) const {
 
   families.push_back(grpc_go_family(now.grpc_go));
   families.push_back(grpc_core_family(now.grpc_core));
+  collect_cost(families, now);
 
   const auto gauge = [&](std::string name, std::string help, std::size_t value) {
     families.push_back(

@@ -10,6 +10,7 @@
 #include "agent/golang/grpc_go_executables.h"
 #include "agent/grpc_core/old_processes.h"
 #include "agent/probes/event_source.h"
+#include "agent/receiver/own_cost.h"
 #include "agent/receiver/record_dispatch.h"
 #include "agent/receiver/tracer.h"
 #include "pipeline/component/factory.h"
@@ -35,6 +36,9 @@ class EbpfTelemetry {
     std::size_t grpc_go_probed = 0;
     grpc_core::OldProcessCounters grpc_core;
     std::size_t grpc_core_probed = 0;
+    OwnCost cost;
+    double cost_cpus = 0;
+    double followed_probability = 1;
   };
 
   // Brings the books up to date; the tracer's thread only. Counters must not have gone back.
@@ -47,6 +51,7 @@ class EbpfTelemetry {
  private:
   void collect(std::vector<MetricFamily>& families) const;
   MetricFamily grpc_go_family(const golang::GrpcGoCounters& counters) const;
+  void collect_cost(std::vector<MetricFamily>& families, const Snapshot& now) const;
   MetricFamily grpc_core_family(const grpc_core::OldProcessCounters& counters) const;
 
   const std::string id_;

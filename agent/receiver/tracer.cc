@@ -146,6 +146,16 @@ void Tracer::on_grpc_call(const ks_grpc_call_event& event, std::string_view meth
   connections_.on_grpc_call(std::move(call));
 }
 
+void Tracer::on_shed(const ks_shed_event& event) {
+  ++counters_.records;
+  connections_.on_shed(event.socket_cookie);
+  if (program_of(event.tgid).traced) {
+    ++counters_.shed_connections;
+  } else {
+    ++counters_.ignored_process;
+  }
+}
+
 void Tracer::forget_program(std::uint32_t tgid) {
   const auto program = programs_.find(tgid);
   if (program == programs_.end()) return;

@@ -48,6 +48,7 @@ struct TracerCounters {
   std::uint64_t spans = 0;            // of exchanges
   std::uint64_t interim_spans = 0;    // of streams that were still open
   std::uint64_t resources_evicted = 0;
+  std::uint64_t shed_connections = 0;  // of programs that are traced, each end by itself
   ConnCounters connections;
 };
 
@@ -68,6 +69,7 @@ class Tracer final : public ExchangeObserver {
   void on_fork(const ks_fork_event& event);
   void on_exit(const ks_exit_event& event);
   void on_grpc_call(const ks_grpc_call_event& event, std::string_view method);
+  void on_shed(const ks_shed_event& event);
 
   // Called when a Go program is seen with an HTTP/2 connection (true), and when such a process has gone
   // or runs another program.

@@ -1,5 +1,7 @@
 #include "agent/span/exchange_attributes.h"
 
+#include "agent/span/shed_mark.h"
+
 namespace kernspan {
 
 void ExchangeAttributes::add_addresses(const Exchange& exchange, std::string_view host,
@@ -28,6 +30,10 @@ void ExchangeAttributes::add_facts(const Exchange& exchange) {
   if (exchange.evidence != Evidence::kNone) {
     add(kLinkEvidenceKey, evidence_name(exchange.evidence));
   }
+  if (exchange.shed_step != 0) {
+    add(kAdjustedCountKey, adjusted_count(exchange));
+    trace_state_text_ = shed_trace_state(exchange);
+  }
   add_trace_mark(exchange);
   if (exchange.left_node) {
     peer_trace_text_ = derived_trace_id(exchange.wire_identity()).hex();
@@ -47,7 +53,7 @@ otlp::SpanData ExchangeAttributes::span(const Exchange& exchange, std::string_vi
       .trace_id = exchange.trace_id,
       .span_id = exchange.span_id,
       .parent_span_id = exchange.parent_span_id,
-      .trace_state = exchange.trace_state,
+      .trace_state = trace_state_text_.empty() ? exchange.trace_state : trace_state_text_,
       .flags = exchange.trace_flags,
       .kind = exchange.role == Role::kServer ? otlp::SpanKind::kServer : otlp::SpanKind::kClient,
       .name = name,

@@ -17,7 +17,10 @@ namespace kernspan {
 class ExchangeAttributes {
  public:
   // Begins the attributes of the next span.
-  void clear() { attributes_.clear(); }
+  void clear() {
+    attributes_.clear();
+    trace_state_text_.clear();
+  }
 
   void add(std::string_view key, otlp::AttributeValue value) {
     attributes_.push_back({key, value});
@@ -27,7 +30,7 @@ class ExchangeAttributes {
   // the socket's.
   void add_addresses(const Exchange& exchange, std::string_view host,
                      std::optional<std::uint16_t> port);
-  // RST_STREAM, the evidence of the link, what a gateway needs to join the trace with another node's,
+  // RST_STREAM, the evidence of the link, for how many spans this one stands, what a gateway needs to join the trace with another node's,
   // and what is missing.
   void add_facts(const Exchange& exchange);
   // That the trace's id is derived, if it is: on every span of it.
@@ -44,6 +47,7 @@ class ExchangeAttributes {
   std::string peer_text_;
   std::string local_text_;
   std::string peer_trace_text_;
+  std::string trace_state_text_;  // empty: the exchange's own
 };
 
 // A monotonic time of the exchange as Unix time.
