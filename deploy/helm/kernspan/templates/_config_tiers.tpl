@@ -80,7 +80,7 @@ service:
 {{- $mesh := include "kernspan.hasMesh" .root -}}
 {{- $zipkin := and $mesh $values.serviceMesh.istio.zipkin -}}
 {{- $cluster := include "kernspan.config.clusterAttributes" .root -}}
-{{- $ring := or $gateway.stitch.enabled $gateway.sampling.enabled -}}
+{{- $ring := include "kernspan.hasRing" . -}}
 {{- $clients := include "kernspan.acceptedTokens" . -}}
 {{- $token := and (not $gateway.exporters) (include "kernspan.federationToken" .root) -}}
 receivers:
@@ -238,7 +238,7 @@ tls:
 {{- define "kernspan.config.federation" -}}
 {{- $federation := .root.Values.federation -}}
 {{- $address := include "kernspan.podAddress" .root -}}
-{{- $ring := or $federation.stitch.enabled $federation.sampling.enabled -}}
+{{- $ring := include "kernspan.hasRing" . -}}
 {{- $clients := include "kernspan.acceptedTokens" . -}}
 receivers:
   otlp:

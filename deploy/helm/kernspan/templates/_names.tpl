@@ -94,7 +94,7 @@ annotations:
 
 {{- /* A quantity of memory ("512Mi", "4G", 1073741824) in MiB. */ -}}
 {{- define "kernspan.mebibytes" -}}
-{{- $text := . | toString -}}
+{{- $text := kindIs "string" . | ternary . (int64 . | toString) | toString -}}
 {{- $number := regexFind "^[0-9.]+" $text | float64 -}}
 {{- $unit := regexReplaceAll "^[0-9.]+" $text "" -}}
 {{- $bytes := dict "" 1.0 "k" 1e3 "M" 1e6 "G" 1e9 "T" 1e12 "Ki" 1024.0 "Mi" 1048576.0 "Gi" 1073741824.0 "Ti" 1099511627776.0 -}}
@@ -114,6 +114,14 @@ annotations:
 
 {{- define "kernspan.hasMesh" -}}
 {{- if or .Values.serviceMesh.istio.enabled .Values.serviceMesh.linkerd.enabled -}}true{{- end -}}
+{{- end -}}
+
+{{- /* Do a tier's replicas hand each other what they do not own? */ -}}
+{{- define "kernspan.hasRing" -}}
+{{- $values := index .root.Values .tier -}}
+{{- if ne .tier "agent" -}}
+{{- if or $values.stitch.enabled $values.sampling.enabled -}}true{{- end -}}
+{{- end -}}
 {{- end -}}
 
 {{- /* The Secret with a tier's certificate within the cluster. */ -}}

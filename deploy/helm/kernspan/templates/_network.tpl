@@ -67,11 +67,13 @@ ports:
 {{- end -}}
 
 {{- define "kernspan.ingress.replicas" -}}
+{{- if include "kernspan.hasRing" . -}}
 - from:
     - podSelector:
         matchLabels:
           {{- include "kernspan.selector" . | nindent 10 }}
   {{- include "kernspan.tcp" (list 4319) | nindent 2 }}
+{{- end }}
 {{- with .root.Values.network.policy.extraIngress }}
 {{ toYaml . }}
 {{- end }}
@@ -166,11 +168,13 @@ ports:
 {{- end -}}
 
 {{- define "kernspan.egress.replicas" -}}
+{{- if include "kernspan.hasRing" . -}}
 - to:
     - podSelector:
         matchLabels:
           {{- include "kernspan.selector" . | nindent 10 }}
   {{- include "kernspan.tcp" (list 4319) | nindent 2 }}
+{{- end }}
 {{- with .root.Values.network.policy.extraEgress }}
 {{ toYaml . }}
 {{- end }}

@@ -74,13 +74,9 @@ federation-token: {{ . }}
     items: {{ . }}
     {{- end }}
 {{- end }}
-{{- if eq .tier "agent" }}
-- name: cgroup
-  hostPath: {path: /sys/fs/cgroup, type: Directory}
-{{- if $values.persistence.enabled }}
+{{- if and (eq .tier "agent") $values.persistence.enabled }}
 - name: queue
   hostPath: {path: {{ $values.persistence.hostPath }}, type: DirectoryOrCreate}
-{{- end }}
 {{- end }}
 {{- with $values.extraVolumes }}
 {{ toYaml . }}
@@ -92,9 +88,6 @@ federation-token: {{ . }}
 - {name: config, mountPath: /etc/kernspan/config, readOnly: true}
 {{- range $folder, $secret := include "kernspan.secretFolders" . | fromYaml }}
 - {name: {{ $folder }}, mountPath: /etc/kernspan/{{ $folder }}, readOnly: true}
-{{- end }}
-{{- if eq .tier "agent" }}
-- {name: cgroup, mountPath: /sys/fs/cgroup, readOnly: true}
 {{- end }}
 {{- if $values.persistence.enabled }}
 - {name: queue, mountPath: /var/lib/kernspan/queue}
@@ -111,7 +104,7 @@ federation-token: {{ . }}
 otlp-grpc: 4317
 otlp-http: 4318
 {{- end }}
-{{- if ne .tier "agent" }}
+{{- if include "kernspan.hasRing" . }}
 replicas: 4319
 {{- end }}
 {{- if and (eq .tier "gateway") (include "kernspan.hasMesh" .root) }}

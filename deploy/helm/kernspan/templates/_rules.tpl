@@ -55,3 +55,8 @@
 {{- end }}
 {{- end }}
 {{- end -}}
+
+{{- /* The labels that rules and dashboards go by, whatever the release is called. */ -}}
+{{- define "kernspan.relabelings" -}}
+[{sourceLabels: [__meta_kubernetes_pod_name], targetLabel: instance}, {targetLabel: job, replacement: kernspan-{{ .tier }}}, {targetLabel: cluster, replacement: {{ .root.Values.clusterInfo.name | quote }}}]
+{{- end -}}
