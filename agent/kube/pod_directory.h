@@ -13,6 +13,7 @@
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "agent/kube/pod.h"
@@ -49,6 +50,8 @@ class PodDirectory {
     std::size_t pods_max = 4096;
     // Spans of a pod are written after it has gone.
     std::uint64_t retention_ns = 120'000'000'000;
+    // Of all pods, about 200 bytes each.
+    std::size_t container_ids_max = 65536;
     // Containers of which nothing is known yet.
     std::size_t wanted_max = 1024;
     // Tries for one container: the kubelet names its id up to some seconds after its start. The
@@ -71,7 +74,7 @@ class PodDirectory {
   // Null for the IPs of the node, which host-network pods share.
   PodPtr find_ip(std::string_view ip) const;
 
-  // Changes when anything has: what was looked up before may have another answer.
+  // Changes when a lookup may have a better answer than before.
   std::uint64_t generation() const { return generation_.load(std::memory_order_acquire); }
   // Whether a list has come since the start.
   bool is_synced() const { return is_synced_.load(std::memory_order_acquire); }
@@ -86,12 +89,12 @@ class PodDirectory {
   // --- the thread that fills it ---
 
   // The whole list of the node's pods. What is not in it is kept for the retention.
-  void apply(std::vector<Pod> pods);
+  void apply(std::vector<PodPtr> pods);
   // Forgets what is due.
   void sweep();
   // When the next list is wanted (monotonic); none: by nobody.
   std::optional<std::uint64_t> wanted_at() const;
-  // A list was asked for at `at_ns`, whatever came of it: what is still wanted waits longer.
+  // A list was asked for at `at_ns`, whatever came of it: what is still wanted then waits longer.
   void tried(std::uint64_t at_ns);
   // Called, from the thread that wants, when something new is wanted. Set before use.
   void on_wanted(std::function<void()> wake) { wake_ = std::move(wake); }
@@ -110,12 +113,13 @@ class PodDirectory {
     PodPtr pod;
     std::uint64_t gone_ns = 0;  // when it was first missing; 0: it is listed
     std::uint64_t list = 0;     // the last one that it was in
+    // Containers that the pod does not name any more, and since when. In order.
+    std::vector<std::pair<std::uint64_t, std::string>> gone_runs;
   };
   struct Run {
     std::string uid;
     std::size_t container = 0;
     std::uint32_t restart_count = 0;
-    std::uint64_t gone_ns = 0;  // its pod is there, but names it no longer
   };
   struct Wanted {
     std::uint64_t at_ns = 0;
@@ -123,11 +127,13 @@ class PodDirectory {
     unsigned tries_left = 0;
   };
 
-  bool update(Pod pod, std::uint64_t now_ns);
-  void index(const Known& known, std::uint64_t now_ns);
-  void move_runs(const Pod& before, const Pod& after, std::uint64_t now_ns);
-  void unlink(const Pod& pod);
-  void drop_gone(std::uint64_t now_ns);
+  bool update(PodPtr pod, std::uint64_t now_ns);
+  bool mark_gone(std::uint64_t now_ns);
+  void index(const Pod& pod);
+  void claim_ips(const Pod& pod);
+  void release_ips(const Pod& pod);
+  void retire_runs(Known& known, const Pod& before, std::uint64_t now_ns);
+  void forget(const std::string& uid);
   bool make_room();
   const Known* known_of(std::string_view uid) const;
 
