@@ -53,13 +53,14 @@ class ProcessTableTest : public ::testing::Test {
     const std::string bytes = FakeProc::joined(args).substr(0, sizeof event.args);
     std::memcpy(event.args, bytes.data(), bytes.size());
     event.args_bytes = static_cast<ks_u32>(bytes.size());
+    event.cgroup = cgroup_;
     table().on_exec(event);
   }
   void fork(std::uint32_t tgid, std::uint32_t parent) {
-    table().on_fork({{now_, KS_EVENT_FORK, sizeof(ks_fork_event)}, tgid, parent});
+    table().on_fork({{now_, KS_EVENT_FORK, sizeof(ks_fork_event)}, tgid, parent, cgroup_});
   }
   void exit(std::uint32_t tgid) {
-    table().on_exit({{now_, KS_EVENT_EXIT, sizeof(ks_exit_event)}, tgid, 0});
+    table().on_exit({{now_, KS_EVENT_EXIT, sizeof(ks_exit_event)}, tgid, 0, cgroup_});
   }
   std::string name(std::uint32_t tgid) { return table().find(tgid).service_name; }
   std::uint64_t failures(ReadFailure reason) {
@@ -70,6 +71,7 @@ class ProcessTableTest : public ::testing::Test {
   FakeProc proc_;
   ProcessTable::Settings settings_;
   std::uint64_t now_ = 100 * kSecond;
+  ks_cgroup cgroup_{};  // of the events that come next
   std::unique_ptr<ProcessTable> table_;
 };
 
