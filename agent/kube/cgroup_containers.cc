@@ -74,13 +74,17 @@ CgroupContainers::CgroupContainers(Settings settings, Clock clock)
 void CgroupContainers::learn(CgroupId cgroup, std::string_view path) {
   if (cgroup.id == 0) return;
   if (containers_.size() >= settings_.max_cgroups && !containers_.contains(cgroup)) {
-    // Most are of containers that are gone.
-    counters_.forgotten += containers_.size();
-    containers_.clear();
+    forget();
     walked_ns_ = 0;
   }
   ++counters_.learnt;
   insert(cgroup, path);
+}
+
+// Most are of containers that are gone; a walk finds the others.
+void CgroupContainers::forget() {
+  counters_.forgotten += containers_.size();
+  containers_.clear();
 }
 
 bool CgroupContainers::insert(CgroupId cgroup, std::string_view path) {
@@ -96,6 +100,7 @@ const ContainerRef* CgroupContainers::find(CgroupId cgroup) {
     const std::uint64_t now_ns = clock_();
     if (walked_ns_ == 0 || now_ns - walked_ns_ >= settings_.walk_interval_ns) {
       walked_ns_ = std::max<std::uint64_t>(now_ns, 1);
+      if (containers_.size() > settings_.max_cgroups / 2) forget();
       walk();
       found = containers_.find(cgroup);
     }
@@ -185,7 +190,6 @@ bool CgroupContainers::walk(const Hierarchy& hierarchy) {
       ++counters_.walks_cut;
       continue;
     }
-    ++counters_.walked;
     Directory below = open_directory(dirfd(levels.back().directory.get()), entry->d_name);
     if (below) levels.push_back({std::move(below), path.size()});
   }

@@ -71,6 +71,7 @@ class CgroupContainers {
     std::string root;  // the path of the directory's cgroup
   };
 
+  void forget();
   bool insert(CgroupId cgroup, std::string_view path);
   std::vector<Hierarchy> hierarchies(std::string_view process) const;
   void walk();

@@ -435,5 +435,145 @@ TEST_F(ProcessTableTest, RevisionsAreNeverUsedTwice) {
   }
 }
 
+// --- containers ---
+
+const std::string kContainerA(64, 'a');
+const std::string kContainerB(64, 'b');
+
+std::string cgroup_path(const std::string& container) {
+  return "/kubepods/burstable/pod6a4ce4a0-ba47-11ea-b2a7-0cc47ac5979e/" + container;
+}
+
+class ProcessContainerTest : public ProcessTableTest {
+ protected:
+  // /proc/<tgid>/cgroup of a process that runs.
+  void put(std::uint32_t tgid, const std::string& path) {
+    FakeProc::write(proc_.folder(tgid) / "cgroup", "4:memory:" + path + "\n0::/\n");
+  }
+  void cgroup_event(std::uint64_t id, std::uint32_t tgid, const std::string& path,
+                    bool is_cut = false) {
+    ks_cgroup_event event{};
+    event.header = {now_, KS_EVENT_CGROUP, sizeof event};
+    event.cgroup = {.id = id, .hierarchy = 4, .reserved = 0};
+    event.tgid = tgid;
+    table().on_cgroup(event, path, is_cut);
+  }
+  void make(std::uint64_t id, const std::string& path) { cgroup_event(id, 0, path); }
+  void move(std::uint32_t tgid, std::uint64_t id, const std::string& path) {
+    cgroup_event(id, tgid, path);
+  }
+  // The cgroup that the next events say.
+  void in(std::uint64_t id) { cgroup_ = {.id = id, .hierarchy = 4, .reserved = 0}; }
+  std::string container(std::uint32_t tgid) { return table().find(tgid).container.container_id; }
+};
+
+TEST_F(ProcessContainerTest, IsReadWithTheProcess) {
+  proc_.start(python(7, 50, "/srv/shop/app.py"));
+  put(7, cgroup_path(kContainerA));
+  EXPECT_EQ(container(7), kContainerA);
+  EXPECT_EQ(table().find(7).container.pod_uid, "6a4ce4a0-ba47-11ea-b2a7-0cc47ac5979e");
+  proc_.start(python(8, 50, "/srv/shop/app.py"));
+  put(8, "/system.slice/shop.service");
+  EXPECT_EQ(container(8), "") << "a program of the node itself";
+}
+
+TEST_F(ProcessContainerTest, OfAProcessThatIsGoneTheExecSaysIt) {
+  make(31, cgroup_path(kContainerA));
+  in(31);
+  exec(7, 1, {"/usr/bin/curl", "http://shop/"}, "curl");
+  EXPECT_EQ(container(7), kContainerA);
+  EXPECT_TRUE(table().find(7).degraded);
+}
+
+TEST_F(ProcessContainerTest, OfAForkThatIsGoneTheForkSaysIt) {
+  make(31, cgroup_path(kContainerA));
+  fork(7, 3);
+  in(31);
+  fork(8, 3);
+  EXPECT_EQ(container(7), "");
+  EXPECT_EQ(container(8), kContainerA);
+}
+
+TEST_F(ProcessContainerTest, TheExitSaysItOfAProcessOlderThanTheAgent) {
+  make(31, cgroup_path(kContainerA));
+  fork(7, 3);  // enters it, without a cgroup
+  in(31);
+  exit(7);
+  EXPECT_EQ(container(7), kContainerA);
+}
+
+TEST_F(ProcessContainerTest, MovedAfterItWasLookedAt) {
+  proc_.start(python(7, 50, "/srv/shop/app.py"));
+  put(7, "/system.slice/containerd.service");
+  EXPECT_EQ(container(7), "");
+  const std::uint64_t revision = table().find(7).revision;
+  put(7, cgroup_path(kContainerA));
+  EXPECT_EQ(container(7), "") << "nobody has said so";
+  move(7, 31, cgroup_path(kContainerA));
+  EXPECT_EQ(container(7), kContainerA);
+  EXPECT_NE(table().find(7).revision, revision);
+  EXPECT_EQ(counters().container_changes, 1u);
+  EXPECT_EQ(name(7), "shop");
+}
+
+TEST_F(ProcessContainerTest, MovedAndGone) {
+  proc_.start(python(7, 50, "/srv/shop/app.py"));
+  put(7, "/system.slice/containerd.service");
+  EXPECT_EQ(container(7), "");
+  move(7, 31, cgroup_path(kContainerA));
+  proc_.end(7);
+  in(31);
+  exit(7);
+  EXPECT_EQ(container(7), kContainerA);
+  EXPECT_EQ(name(7), "shop");
+}
+
+TEST_F(ProcessContainerTest, AnEndingProcessIsShownInTheRoot) {
+  make(31, cgroup_path(kContainerA));
+  in(31);
+  exec(7, 1, {"/usr/bin/curl"}, "curl");
+  proc_.start(python(7, 50, "/srv/shop/app.py"));
+  put(7, "/");
+  EXPECT_EQ(container(7), kContainerA);
+}
+
+TEST_F(ProcessContainerTest, ANewProgramIsLookedAtAnew) {
+  proc_.start(python(7, 50, "/srv/shop/app.py"));
+  put(7, cgroup_path(kContainerA));
+  EXPECT_EQ(container(7), kContainerA);
+  put(7, cgroup_path(kContainerB));
+  exec(7, 1, {"python3", "/srv/shop/app.py"});
+  EXPECT_EQ(container(7), kContainerB);
+}
+
+TEST_F(ProcessContainerTest, TwoContainersOfOneProgram) {
+  make(31, cgroup_path(kContainerA));
+  make(32, cgroup_path(kContainerB));
+  in(31);
+  fork(7, 3);
+  in(32);
+  fork(8, 3);
+  EXPECT_EQ(container(7), kContainerA);
+  EXPECT_EQ(container(8), kContainerB);
+}
+
+TEST_F(ProcessContainerTest, APathThatWasCutIsNotBelieved) {
+  cgroup_event(31, 0, cgroup_path(kContainerA), true);
+  in(31);
+  exec(7, 1, {"/usr/bin/curl"}, "curl");
+  EXPECT_EQ(container(7), "");
+  EXPECT_EQ(counters().cgroup_paths_cut, 1u);
+}
+
+TEST_F(ProcessContainerTest, ASweepSeesMovesThatNobodyTold) {
+  proc_.start(python(7, 50, "/srv/shop/app.py"));
+  put(7, "/");
+  EXPECT_EQ(container(7), "");
+  put(7, cgroup_path(kContainerA));
+  wait(60);
+  table().sweep(now_);
+  EXPECT_EQ(container(7), kContainerA);
+}
+
 }  // namespace
 }  // namespace kernspan::process
