@@ -179,6 +179,7 @@ std::string KubeletClient::advice(long status) const {
 // One line per change; the counters say how often.
 void KubeletClient::publish(const Outcome& outcome, std::uint64_t began_ns) {
   ++counters_.requests[static_cast<std::size_t>(outcome.state)];
+  state_.store(outcome.state, std::memory_order_relaxed);
   KubeletState before;
   {
     const std::scoped_lock lock(mutex_);
@@ -191,7 +192,7 @@ void KubeletClient::publish(const Outcome& outcome, std::uint64_t began_ns) {
   if (outcome.state == KubeletState::kReachable) {
     log_info("kubelet: {} is reachable: {} pods", settings_.access.url, directory_.size());
   } else {
-    log_warn("kubelet: {}: {}. Spans go on without what is not known of their pods.",
+    log_warn("kubelet: {}: {}. Spans of pods that are not known are marked.",
              settings_.access.url, outcome.problem);
   }
 }

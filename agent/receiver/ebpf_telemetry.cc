@@ -216,6 +216,7 @@ void EbpfTelemetry::collect(std::vector<MetricFamily>& families) const {
         now.grpc_go_probed);
   gauge("kernspan_cgroups_known", "Cgroups whose containers are known.", now.cgroups_known);
   gauge("kernspan_processes_known", "Entries of the process table.", now.process_count);
+  if (now.kubernetes) add_kubernetes_families(*now.kubernetes, id_, families);
   families.push_back({.name = "kernspan_causality_mispredictions",
                       .help = "Responses that the model of who works for whom got wrong.",
                       .samples = {{.labels = {{"receiver", id_}},
