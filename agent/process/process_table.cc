@@ -312,11 +312,12 @@ void ProcessTable::fill_from_proc(Entry& entry, ProcSnapshot snapshot, int ances
   if (!take_attributes(facts.otel_resource_attributes, info)) {
     ++counters_.invalid_resource_attributes;
   }
-  const bool instance_configured = !info.service_instance_id.empty();
-  if (!instance_configured) {
+  info.service_instance_configured = !info.service_instance_id.empty();
+  if (!info.service_instance_configured) {
     info.service_instance_id = instance_id(host_, info.tgid, snapshot.start_ticks);
   }
   info.service_name = service_name_for(facts);
+  info.service_name_configured = !configured_service_name(facts).empty();
   if (is_spawned_worker(facts) && info.service_name.starts_with("unknown_service")) {
     const ProcessInfo* parent = parent_info(entry, info.parent_tgid, ancestors);
     if (parent != nullptr && parent->executable_path == info.executable_path) {
@@ -339,7 +340,7 @@ void ProcessTable::fill_from_proc(Entry& entry, ProcSnapshot snapshot, int ances
     program.info = entry.info;
     program.info->start_time_unix_ns.reset();
     program.info->owner.clear();
-    if (!instance_configured) program.info->service_instance_id.clear();
+    if (!program.info->service_instance_configured) program.info->service_instance_id.clear();
   }
 }
 
