@@ -179,6 +179,7 @@ std::string KubeletClient::advice(long status) const {
 // One line per change; the counters say how often.
 void KubeletClient::publish(const Outcome& outcome, std::uint64_t began_ns) {
   ++counters_.requests[static_cast<std::size_t>(outcome.state)];
+  state_.store(outcome.state, std::memory_order_relaxed);
   KubeletState before;
   {
     const std::scoped_lock lock(mutex_);

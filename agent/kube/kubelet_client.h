@@ -5,6 +5,7 @@
 // double up to the interval. One thread of its own; nobody else ever waits for the kubelet.
 #pragma once
 
+#include <array>
 #include <atomic>
 #include <chrono>
 #include <condition_variable>
@@ -73,7 +74,8 @@ class KubeletClient {
     KubeletCounters counters;
     std::uint64_t synced_ns = 0;  // monotonic, when the last answer was taken; 0: never
   };
-  Snapshot snapshot() const;  // any thread
+  Snapshot snapshot() const;                                                     // any thread
+  KubeletState state() const { return state_.load(std::memory_order_relaxed); }  // any thread
 
   // --- without the thread, for tests ---
 
@@ -109,6 +111,7 @@ class KubeletClient {
   std::optional<std::uint64_t> asked_ns_;
   std::uint64_t failures_ = 0;  // in a row
   KubeletCounters counters_;
+  std::atomic<KubeletState> state_ = KubeletState::kUnknown;
 
   mutable std::mutex mutex_;  // guards the following
   Snapshot published_;

@@ -195,6 +195,7 @@ void EbpfTelemetry::collect(std::vector<MetricFamily>& families) const {
   gauge("kernspan_grpc_go_probed", "Executables that are probed for gRPC calls.",
         now.grpc_go_probed);
   gauge("kernspan_processes_known", "Entries of the process table.", now.process_count);
+  if (now.kubernetes) add_kubernetes_families(*now.kubernetes, id_, families);
   families.push_back({.name = "kernspan_causality_mispredictions",
                       .help = "Responses that the model of who works for whom got wrong.",
                       .samples = {{.labels = {{"receiver", id_}},

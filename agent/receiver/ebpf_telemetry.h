@@ -4,11 +4,13 @@
 
 #include <cstdint>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "agent/golang/grpc_go_executables.h"
 #include "agent/probes/event_source.h"
+#include "agent/receiver/kubernetes_telemetry.h"
 #include "agent/receiver/record_dispatch.h"
 #include "agent/receiver/tracer.h"
 #include "pipeline/component/factory.h"
@@ -32,6 +34,7 @@ class EbpfTelemetry {
     std::size_t process_count = 0;
     golang::GrpcGoCounters grpc_go;
     std::size_t grpc_go_probed = 0;
+    std::optional<KubernetesSnapshot> kubernetes;  // none: without a `kubernetes` section
   };
 
   // Brings the books up to date; the tracer's thread only. Counters must not have gone back.
