@@ -173,10 +173,12 @@ void EbpfReceiver::publish() {
                       .tracer = tracer_->counters(),
                       .links = tracer_->linker().counters(),
                       .processes = processes_->counters(),
+                      .cgroups = processes_->cgroups().counters(),
                       .mispredictions = tracer_->linker().contexts().mispredictions(),
                       .connections = tracer_->connections(),
                       .exchanges_held = tracer_->held(),
                       .process_count = processes_->size(),
+                      .cgroups_known = processes_->cgroups().size(),
                       .grpc_go = grpc_go_ ? grpc_go_->counters() : golang::GrpcGoCounters{},
                       .grpc_go_probed = grpc_go_ ? grpc_go_->probed() : 0,
                       .kubernetes = kubernetes_snapshot()});

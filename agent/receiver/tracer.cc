@@ -150,6 +150,11 @@ void Tracer::on_grpc_call(const ks_grpc_call_event& event, std::string_view meth
   connections_.on_grpc_call(std::move(call));
 }
 
+void Tracer::on_cgroup(const ks_cgroup_event& event, std::string_view path, bool is_cut) {
+  ++counters_.records;
+  processes_.on_cgroup(event, path, is_cut);
+}
+
 void Tracer::forget_program(std::uint32_t tgid) {
   const auto program = programs_.find(tgid);
   if (program == programs_.end()) return;

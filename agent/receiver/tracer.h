@@ -72,6 +72,7 @@ class Tracer final : public ExchangeObserver {
   void on_fork(const ks_fork_event& event);
   void on_exit(const ks_exit_event& event);
   void on_grpc_call(const ks_grpc_call_event& event, std::string_view method);
+  void on_cgroup(const ks_cgroup_event& event, std::string_view path, bool is_cut);
 
   // Called when a Go program is seen with an HTTP/2 connection (true), and when such a process has gone
   // or runs another program.

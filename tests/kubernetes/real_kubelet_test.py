@@ -263,4 +263,4 @@ class PodsTest(unittest.TestCase):
 
 
 if __name__ == "__main__":
-    case_report.main("pods_test")
+    case_report.main("real_kubelet_test")
