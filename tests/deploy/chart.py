@@ -63,6 +63,10 @@ class Rendered:
         return {item["metadata"]["labels"]["app.kubernetes.io/component"]: item["data"]["config.yaml"]
                 for item in self.of("ConfigMap") if "config.yaml" in item["data"]}
 
+    def image(self, tier):
+        return next(each["spec"]["template"]["spec"]["containers"][0]["image"] for each in self.workloads()
+                    if each["metadata"]["labels"]["app.kubernetes.io/component"] == tier)
+
     def workloads(self):
         return self.of("DaemonSet", "Deployment", "StatefulSet")
 

@@ -114,20 +114,21 @@ class ValueSetsTest(unittest.TestCase):
             wrong += [f"{item['kind']} {item['metadata']['name']}: {line}" for line in self.schemas.errors(item)]
         wrong += object_rules.problems(rendered, given)
         for tier, text in rendered.configs().items():
-            wrong += self.findings(path.stem, tier, text)
+            program = re.search(r"kernspan-\w+(?=[:@])", rendered.image(tier))[0]
+            wrong += self.findings(path.stem, tier, program, text)
         self.assertFalse(wrong, "\n" + "\n".join(wrong))
 
-    def findings(self, name, tier, text):
-        """What `kernspan validate --strict` and `kernspan doctor` have against a configuration."""
+    def findings(self, name, tier, program, text):
+        """What the image's own program and `kernspan doctor` have against a configuration."""
         file = pathlib.Path(self.folder.name) / f"{name}.{tier}.yaml"
         file.write_text(text, encoding="utf-8")
         environment = {**os.environ, **ENVIRONMENT}
-        program = bin_folder() / "kernspan"
-        valid = subprocess.run([program, "validate", "--strict", file], env=environment, capture_output=True,
-                               text=True, check=False)
-        if valid.returncode:
-            return [f"{tier}: {valid.stderr.strip()}"]
-        doctor = subprocess.run([program, "doctor", "--format", "json", "--fail-on", "never", "--memory", "4GiB",
+        for command in ([bin_folder() / program, "--validate", "--strict", "--config", file],
+                        [bin_folder() / "kernspan", "validate", "--strict", file]):
+            valid = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+            if valid.returncode:
+                return [f"{tier}: {program}: {valid.stderr.strip()}"]
+        doctor = subprocess.run([bin_folder() / "kernspan", "doctor", "--format", "json", "--fail-on", "never", "--memory", "4GiB",
                                  "--replicas", "3", file], env=environment, capture_output=True, text=True,
                                 check=True)
         accepted = ACCEPTED.keys() | ASKED_FOR.get(name, set())
@@ -285,6 +286,18 @@ class RenderingTest(unittest.TestCase):
         self.assertEqual((cluster["cluster-name"], cluster["zone"]), ("production-us-east-1", "us-east-1a"))
         scaler = rendered.find("HorizontalPodAutoscaler", "kernspan-gateway")["spec"]
         self.assertEqual((scaler["minReplicas"], scaler["maxReplicas"]), (3, 10))
+
+    def test_its_version_is_the_programs(self):
+        version = re.search(r"project\(kernspan VERSION (\S+)", (chart.ROOT / "CMakeLists.txt").read_text("utf-8"))[1]
+        metadata = yaml.safe_load((chart.CHART / "Chart.yaml").read_text("utf-8"))
+        self.assertEqual((metadata["version"], metadata["appVersion"]), (version, version))
+
+    def test_a_federation_tier_that_joins_or_samples_runs_the_gateways_program(self):
+        tier = {"enabled": True, "exporters": {"debug": {}}}
+        for more, program in (({}, "federation"), ({"stitch": {"enabled": True}}, "gateway"),
+                              ({"sampling": {"enabled": True}}, "gateway")):
+            rendered = chart.render_values({"federation": {**tier, **more}})
+            self.assertRegex(rendered.image("federation"), f"^kernspan-{program}:")
 
     def test_memory_follows_the_limit(self):
         for limit, mebibytes in (("512Mi", 409), ("4Gi", 3276), ("2G", 1525), (1073741824, 819)):

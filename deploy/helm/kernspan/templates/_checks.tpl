@@ -24,7 +24,7 @@
 {{- fail (printf "%s.server.auth: tokens must not travel in the clear; set tls.enabled" $tier) -}}
 {{- end -}}
 {{- end -}}
-{{- if and $values.federation.server.clientAuth $values.federation.enabled (not $values.tls.enabled) $values.federation.server.certSecretName -}}
+{{- if and $values.federation.enabled (not $values.tls.enabled) $values.federation.server.certSecretName -}}
 {{- fail "federation.server.certSecretName has no effect without tls.enabled" -}}
 {{- end -}}
 {{- if and $values.monitoring.podMonitor.enabled $values.monitoring.serviceMonitor.enabled -}}

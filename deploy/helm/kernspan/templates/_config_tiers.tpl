@@ -212,11 +212,13 @@ extract:
 {{- $federation := .root.Values.federation -}}
 {{- if include "kernspan.sendsToOwnFederation" .root -}}
 endpoint: {{ include "kernspan.host" (dict "root" .root "tier" "federation" "suffix" "-headless") }}:4317
-tls:
-  {{- include "kernspan.config.clientTls" (dict "root" .root) | nindent 2 }}
 {{- else -}}
 endpoint: {{ $federation.endpoint }}
+{{- end }}
 tls:
+{{- if include "kernspan.trustsOwnFederation" .root }}
+  {{- include "kernspan.config.clientTls" (dict "root" .root) | nindent 2 }}
+{{- else }}
   {{- if not $federation.tls.enabled }}
   insecure: true
   {{- else if $federation.tls.certSecretName }}

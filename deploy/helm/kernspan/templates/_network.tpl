@@ -144,6 +144,12 @@ ports:
 {{ include "kernspan.egress.backends" .root }}
 {{- end }}
 {{ include "kernspan.egress.replicas" . }}
+{{- range $mesh, $namespace := dict "istio" "istio-system" "linkerd" "linkerd" }}
+{{- if (index $values.serviceMesh $mesh).enabled }}
+# The control plane of the pod's proxy.
+- to: [{namespaceSelector: {matchLabels: {kubernetes.io/metadata.name: {{ $namespace }}}}}]
+{{- end }}
+{{- end }}
 {{- if $values.gateway.k8sAttributes.enabled }}
 {{ include "kernspan.egress.api" .root }}
 {{- end }}

@@ -36,8 +36,11 @@ gateway-token: {{ . }}
 tokens: {{ . }}
 {{- end }}
 {{- end }}
+{{- if and (eq .tier "federation") $root.Values.tls.enabled $root.Values.federation.server.certSecretName }}
+server-tls: {{ $root.Values.federation.server.certSecretName }}
+{{- end }}
 {{- if and (eq .tier "gateway") (not $root.Values.gateway.exporters) }}
-{{- if not (include "kernspan.sendsToOwnFederation" $root) }}
+{{- if not (include "kernspan.trustsOwnFederation" $root) }}
 {{- if and $root.Values.federation.tls.enabled $root.Values.federation.tls.certSecretName }}
 federation-tls: {{ $root.Values.federation.tls.certSecretName }}
 {{- end }}
@@ -172,17 +175,18 @@ readinessProbe:
 {{- /* Proxies stay away from ports that have TLS of their own, and from what the agents send. */ -}}
 {{- define "kernspan.meshAnnotations" -}}
 {{- $mesh := .root.Values.serviceMesh -}}
+{{- $away := list "4317" "4318" "4319" (regexFind "[0-9]+$" .root.Values.federation.endpoint) | compact | uniq | join "," -}}
 {{- if $mesh.istio.enabled }}
 {{- if eq .tier "gateway" }}
 traffic.sidecar.istio.io/excludeInboundPorts: "4317,4318,4319,8888,13133"
-traffic.sidecar.istio.io/excludeOutboundPorts: "4317,4318,4319"
+traffic.sidecar.istio.io/excludeOutboundPorts: {{ $away | quote }}
 {{- end }}
 {{- end }}
 {{- if $mesh.linkerd.enabled }}
 {{- if eq .tier "gateway" }}
 linkerd.io/inject: enabled
 config.linkerd.io/skip-inbound-ports: "4317,4318,4319,8888,13133"
-config.linkerd.io/skip-outbound-ports: "4317,4318,4319"
+config.linkerd.io/skip-outbound-ports: {{ $away | quote }}
 {{- else }}
 linkerd.io/inject: disabled
 {{- end }}
