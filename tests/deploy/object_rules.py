@@ -250,8 +250,7 @@ def _security(rendered, given):
 
 
 ALLOWED_RULES = {
-    ("", "nodes/proxy", "get"), ("", "nodes/pods", "get"), ("discovery.k8s.io", "endpointslices", "list"),
-    ("discovery.k8s.io", "endpointslices", "watch"), ("", "pods", "list"), ("", "pods", "watch"),
+    ("", "nodes/proxy", "get"), ("", "nodes/pods", "get"), ("", "pods", "list"), ("", "pods", "watch"),
     ("", "namespaces", "list"), ("", "namespaces", "watch"), ("apps", "replicasets", "list"),
     ("apps", "replicasets", "watch"), ("security.openshift.io", "securitycontextconstraints", "use"),
 }

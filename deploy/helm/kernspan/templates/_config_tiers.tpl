@@ -70,6 +70,18 @@ service:
 {{- define "kernspan.config.ebpf" -}}
 {{- $agent := .Values.agent -}}
 {{- $settings := dict -}}
+{{- if $agent.kubelet.enabled -}}
+{{- $kubelet := dict -}}
+{{- if eq $agent.kubelet.mode "readOnly" -}}
+{{- $kubelet = dict "auth_type" "none" "endpoint" (printf ":%d" (int64 $agent.kubelet.readOnlyPort)) -}}
+{{- else -}}
+{{- $kubelet = dict "auth_type" "serviceAccount" "endpoint" (printf ":%d" (int64 $agent.kubelet.port)) "insecure_skip_verify" $agent.kubelet.insecureSkipVerify -}}
+{{- with $agent.kubelet.caFile -}}
+{{- $_ := set $kubelet "ca_file" . -}}
+{{- end -}}
+{{- end -}}
+{{- $settings = dict "kubernetes" $kubelet -}}
+{{- end -}}
 {{- toYaml (mustMergeOverwrite $settings (deepCopy $agent.ebpf)) -}}
 {{- end -}}
 

@@ -10,7 +10,7 @@
 {{ include "kernspan.field" (dict "name" "POD_NAMESPACE" "path" "metadata.namespace") }}
 {{- if eq .tier "agent" }}
 {{ include "kernspan.field" (dict "name" "K8S_NODE_NAME" "path" "spec.nodeName") }}
-{{ include "kernspan.field" (dict "name" "HOST_IP" "path" "status.hostIP") }}
+{{ include "kernspan.field" (dict "name" "K8S_NODE_IP" "path" "status.hostIP") }}
 {{- end }}
 {{- range $variable, $key := dict "CLUSTER_NAME" "cluster-name" "CLUSTER_UID" "cluster-uid" "CLOUD_REGION" "region" "CLOUD_ZONE" "zone" "CLOUD_PROVIDER" "provider" "ENVIRONMENT" "environment" }}
 - name: {{ $variable }}
