@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "agent/receiver/kubernetes_config.h"
 #include "agent/receiver/tracer.h"
 #include "pipeline/component/config_node.h"
 
@@ -20,6 +21,7 @@ struct EbpfConfig {
   // Files that stand for network namespaces (/proc/1/ns/net); empty: programs of all are traced.
   std::vector<std::string> network_namespaces;
   TracerSettings tracer;
+  KubernetesConfig kubernetes;
 
   static Result<EbpfConfig> read(const ConfigNode& node, ConfigWarnings& warnings,
                                  const std::string& path);

@@ -102,6 +102,24 @@ void EbpfTelemetry::dropped(std::size_t spans) {
   spans_dropped_.add(spans);
 }
 
+MetricFamily EbpfTelemetry::cgroup_family(const Snapshot& now) const {
+  MetricFamily family{.name = "kernspan_cgroups",
+                      .help = "Cgroups whose containers were learnt or asked for, by outcome.",
+                      .samples = {}};
+  for (const auto& [outcome, count] :
+       {std::pair<std::string_view, std::uint64_t>{"learnt", now.cgroups.learnt},
+        {"path_cut", now.processes.cgroup_paths_cut},
+        {"walk", now.cgroups.walks},
+        {"walk_cut", now.cgroups.walks_cut},
+        {"walk_blind", now.cgroups.walks_blind},
+        {"unknown", now.cgroups.unknown},
+        {"forgotten", now.cgroups.forgotten}}) {
+    family.samples.push_back({.labels = {{"receiver", id_}, {"outcome", std::string(outcome)}},
+                              .value = static_cast<double>(count)});
+  }
+  return family;
+}
+
 MetricFamily EbpfTelemetry::grpc_go_family(const golang::GrpcGoCounters& counters) const {
   MetricFamily family{.name = "kernspan_grpc_go_executables",
                       .help = "Executables of Go programs with HTTP/2 connections, by outcome.",
@@ -188,11 +206,13 @@ void EbpfTelemetry::collect(std::vector<MetricFamily>& families) const {
         {"evicted_exited", now.processes.evicted_exited},
         {"missed_exit", now.processes.missed_exits},
         {"pid_reused", now.processes.pid_reuses},
+        {"container_changed", now.processes.container_changes},
         {"ignored_transfers", now.tracer.ignored_process}}) {
     processes.samples.push_back(sample("outcome", name, count));
   }
   families.push_back(std::move(processes));
 
+  families.push_back(cgroup_family(now));
   families.push_back(grpc_go_family(now.grpc_go));
 
   const auto gauge = [&](std::string name, std::string help, std::size_t value) {
@@ -207,7 +227,9 @@ void EbpfTelemetry::collect(std::vector<MetricFamily>& families) const {
         now.exchanges_held);
   gauge("kernspan_grpc_go_probed", "Executables that are probed for gRPC calls.",
         now.grpc_go_probed);
+  gauge("kernspan_cgroups_known", "Cgroups whose containers are known.", now.cgroups_known);
   gauge("kernspan_processes_known", "Entries of the process table.", now.process_count);
+  if (now.kubernetes) add_kubernetes_families(*now.kubernetes, id_, families);
   families.push_back({.name = "kernspan_causality_mispredictions",
                       .help = "Responses that the model of who works for whom got wrong.",
                       .samples = {{.labels = {{"receiver", id_}},
