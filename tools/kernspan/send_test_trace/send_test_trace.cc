@@ -119,6 +119,10 @@ void complete(SendOptions& options) {
 }
 
 int send(SendOptions& options) {
+  if (const Status read = add_token_of_file(options.peer); !read) {
+    fmt::print(stderr, "{}\n", read.error().message);
+    return 1;
+  }
   Result<std::unique_ptr<Sender>> sender = Sender::open(options.peer);
   if (!sender) {
     fmt::print(stderr, "{}\n", sender.error().message);
