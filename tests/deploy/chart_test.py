@@ -57,6 +57,9 @@ class ValueSetsTest(unittest.TestCase):
         for item in rendered.objects:
             wrong += [f"{item['kind']} {item['metadata']['name']}: {line}" for line in self.schemas.errors(item)]
         wrong += object_rules.problems(rendered, given)
+        for item in rendered.of("ConfigMap"):
+            for key, text in item["data"].items():
+                (pathlib.Path(self.folder.name) / key).write_text(text, encoding="utf-8")
         for tier, text in rendered.configs().items():
             program = re.search(r"kernspan-\w+(?=[:@])", rendered.image(tier))[0]
             wrong += self.findings(path.stem, tier, program, text)
@@ -65,7 +68,8 @@ class ValueSetsTest(unittest.TestCase):
     def findings(self, name, tier, program, text):
         """What the image's own program and `kernspan doctor` have against a configuration."""
         file = pathlib.Path(self.folder.name) / f"{name}.{tier}.yaml"
-        file.write_text(text, encoding="utf-8")
+        # The one file that is read when a configuration is checked.
+        file.write_text(text.replace("/etc/kernspan/selectors", self.folder.name), encoding="utf-8")
         environment = {**os.environ, **ENVIRONMENT}
         for command in ([bin_folder() / program, "--validate", "--strict", "--config", file],
                         [bin_folder() / "kernspan", "validate", "--strict", file]):
@@ -256,6 +260,17 @@ class RenderingTest(unittest.TestCase):
         self.assertIs(config["receivers"]["ebpf"]["url_query"], True)
         self.assertEqual(config["processors"]["batch"], {"timeout": "1s", "send_batch_size": 2048,
                                                          "send_batch_max_size": 2048})
+
+    def test_changed_selectors_restart_nothing(self):
+        rules = [{"name": "quiet", "match": {"k8s_namespace": ["kube-system"]}, "action": "ignore"}]
+        first = chart.render_values({**ELSEWHERE, "agent": {"selectors": rules}})
+        second = chart.render_values({**ELSEWHERE, "agent": {"selectors": [], "http": {"url_query": True}}})
+        self.assertEqual(first.of("DaemonSet"), second.of("DaemonSet"))
+        texts = [yaml.safe_load(each.find("ConfigMap", "kernspan-agent-selectors")["data"]["selectors.yaml"])
+                 for each in (first, second)]
+        self.assertEqual(texts, [{"selectors": rules}, {"selectors": [], "http": {"url_query": True}}])
+        for each in (first, second):
+            self.assertFalse(object_rules.problems(each, ""))
 
     def test_a_changed_configuration_restarts_pods(self):
         def checksums(**values):

@@ -177,7 +177,9 @@ def _probes(rendered, _):
 
 
 def _secret_keys(rendered, volume):
-    """The files that a Secret's volume has, or None where the Secret is not of this render."""
+    """The files that a volume has, or None where its Secret is not of this render."""
+    if "configMap" in volume:
+        return set(rendered.find("ConfigMap", volume["configMap"]["name"])["data"])
     secret = rendered.find("Secret", volume["secret"]["secretName"])
     if secret is None:
         return None

@@ -67,6 +67,10 @@ service:
 {{- end -}}
 {{- end -}}
 
+{{- define "kernspan.hasSelectors" -}}
+{{- if or .Values.agent.selectors .Values.agent.http -}}true{{- end -}}
+{{- end -}}
+
 {{- define "kernspan.config.ebpf" -}}
 {{- $agent := .Values.agent -}}
 {{- $settings := dict -}}
@@ -81,6 +85,9 @@ service:
 {{- end -}}
 {{- end -}}
 {{- $settings = dict "kubernetes" $kubelet -}}
+{{- end -}}
+{{- if include "kernspan.hasSelectors" . -}}
+{{- $_ := set $settings "selectors_file" "/etc/kernspan/selectors/selectors.yaml" -}}
 {{- end -}}
 {{- toYaml (mustMergeOverwrite $settings (deepCopy $agent.ebpf)) -}}
 {{- end -}}

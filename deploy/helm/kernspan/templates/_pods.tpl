@@ -77,6 +77,10 @@ federation-token: {{ . }}
     items: {{ . }}
     {{- end }}
 {{- end }}
+{{- if and (eq .tier "agent") (include "kernspan.hasSelectors" .root) }}
+- name: selectors
+  configMap: {name: {{ include "kernspan.tierName" . }}-selectors}
+{{- end }}
 {{- if and (eq .tier "agent") $values.persistence.enabled }}
 - name: queue
   hostPath: {path: {{ $values.persistence.hostPath }}, type: DirectoryOrCreate}
@@ -91,6 +95,9 @@ federation-token: {{ . }}
 - {name: config, mountPath: /etc/kernspan/config, readOnly: true}
 {{- range $folder, $secret := include "kernspan.secretFolders" . | fromYaml }}
 - {name: {{ $folder }}, mountPath: /etc/kernspan/{{ $folder }}, readOnly: true}
+{{- end }}
+{{- if and (eq .tier "agent") (include "kernspan.hasSelectors" .root) }}
+- {name: selectors, mountPath: /etc/kernspan/selectors, readOnly: true}
 {{- end }}
 {{- if $values.persistence.enabled }}
 - {name: queue, mountPath: /var/lib/kernspan/queue}
