@@ -1,6 +1,7 @@
 """The Helm chart as the tests see it: rendered by `render`, which stands in for helm (Debian has none)."""
 
 import dataclasses
+import functools
 import os
 import pathlib
 import shlex
@@ -63,6 +64,10 @@ class Rendered:
         return {item["metadata"]["labels"]["app.kubernetes.io/component"]: item["data"]["config.yaml"]
                 for item in self.of("ConfigMap") if "config.yaml" in item["data"]}
 
+    def image(self, tier):
+        return next(each["spec"]["template"]["spec"]["containers"][0]["image"] for each in self.workloads()
+                    if each["metadata"]["labels"]["app.kubernetes.io/component"] == tier)
+
     def workloads(self):
         return self.of("DaemonSet", "Deployment", "StatefulSet")
 
@@ -89,9 +94,14 @@ def flags_of(path):
     return shlex.split(first[2:]) if first.startswith("# --") else []
 
 
-def render(path, *arguments, **more):
-    """A value file of tests/deploy/values, rendered."""
-    return parse(path.stem, run(*flags_of(path), *arguments, "-f", path, **more))
+@functools.lru_cache(maxsize=None)
+def _text_of(path, arguments):
+    return run(*flags_of(path), *arguments, "-f", path)
+
+
+def render(path, *arguments):
+    """A value file of tests/deploy/values, rendered; once, because certificates take their time."""
+    return parse(path.stem, _text_of(path, arguments))
 
 
 def render_values(values, *arguments):

@@ -17,67 +17,11 @@ import yaml
 import chart
 import object_rules
 from object_schemas import ObjectSchemas
+from value_cases import ACCEPTED, ASKED_FOR, CONTRADICTIONS, ELSEWHERE, ENVIRONMENT, REFUSED
 
 sys.path.insert(0, str(chart.ROOT / "tests" / "e2e"))
 import case_report  # noqa: E402
 from tiers import bin_folder  # noqa: E402
-
-ENVIRONMENT = {"POD_IP": "10.1.2.3", "POD_NAME": "pod-1", "POD_NAMESPACE": "opentelemetry", "HOST_IP": "10.0.0.1",
-               "K8S_NODE_NAME": "node-1", "CLUSTER_NAME": "c", "CLUSTER_UID": "u", "CLOUD_REGION": "r",
-               "CLOUD_ZONE": "z", "CLOUD_PROVIDER": "p", "ENVIRONMENT": "e", "BACKEND_TOKEN": "t"}
-
-# What the doctor may say of a configuration of the chart, and why it stays.
-ACCEPTED = {
-    "trace_rate": "num_traces is the user's; memory_limit_mib bounds what it costs",
-    "trace_memory": "an estimate; memory_limit_mib of tail_sampling holds whatever the spans' sizes are",
-    "outage_loses": "the queue is in memory unless persistence is on; NOTES.txt says so",
-}
-# Further ones, by value set: what the values ask for themselves.
-ASKED_FOR = {
-    "no_tls": {"clear_text"}, "one_replica": {"clear_text", "cluster_name_outside"},
-    "cert_manager_self_signed": {"clear_text", "cluster_name_outside"}, "federation_only": {"clear_text"},
-    "network_policies": {"clear_text", "cluster_name_outside", "watches_all_pods"},
-    "persistent": {"clear_text", "cluster_name_outside", "file_always_written"},
-}
-
-# Values, and what their refusal must say: the value's path, and what would be right.
-REFUSED = [
-    ({"gateway": {"replicas": 0}}, r"gateway\.replicas: 0 is less than the minimum of 1"),
-    ({"gateway": {"replicas": "three"}}, r"gateway\.replicas: 'three' is not of type 'integer'"),
-    ({"gateway": {"sampling": {"probabilistic": 110}}}, r"gateway\.sampling\.probabilistic: 110 is greater than .* 100"),
-    ({"gateway": {"sampling": {"latencyThreshold": "1s"}}}, r"gateway\.sampling\.latencyThreshold: .*'integer'"),
-    ({"gateway": {"sampling": {"decisionWait": "30"}}}, r"gateway\.sampling\.decisionWait: '30' does not match"),
-    ({"gateway": {"smapling": {}}}, r"gateway: .*\('smapling' was unexpected\)"),
-    ({"agents": {"enabled": True}}, r"\(root\): .*\('agents' was unexpected\)"),
-    ({"agent": {"capabilities": ["CAP BPF"]}}, r"agent\.capabilities\.0: 'CAP BPF' does not match"),
-    ({"agent": {"resources": {"limits": {"memory": "512 MB"}}}}, r"agent\.resources\.limits\.memory: '512 MB'"),
-    ({"agent": {"kubelet": {"mode": "insecure"}}}, r"mode: 'insecure' is not one of \['secure', 'readOnly'\]"),
-    ({"tls": {"source": "vault"}}, r"tls\.source: 'vault' is not one of \['selfSigned', 'certManager', 'secrets'\]"),
-    ({"tls": {"enabled": "yes"}}, r"tls\.enabled: 'yes' is not of type 'boolean'"),
-    ({"network": {"podCIDR": "10.0.0.0"}}, r"network\.podCIDR: '10\.0\.0\.0' does not match"),
-    ({"federation": {"endpoint": "federation.example.com"}}, r"federation\.endpoint: .* does not match"),
-    ({"image": {"pullPolicy": "Sometimes"}}, r"image\.pullPolicy: 'Sometimes' is not one of"),
-    ({"monitoring": {"podMonitor": {"interval": 30}}}, r"interval: 30 is not of type 'string'"),
-    ({"clusterInfo": {"name": ["a"]}}, r"clusterInfo\.name: \['a'\] is not of type 'string'"),
-]
-ELSEWHERE = {"federation": {"endpoint": "federation.example.com:4317"}}
-# What no schema can say, because it takes several values: the chart's own words.
-CONTRADICTIONS = [
-    ({}, r"nothing says where the gateway sends: set federation\.endpoint"),
-    ({"gateway": {"enabled": False}}, r"gateway\.enabled is false: set agent\.endpoint"),
-    ({"gateway": {"enabled": False}, "agent": {"endpoint": "gateway:4317"}}, r"set tls\.source to secrets"),
-    ({"federation": {"enabled": True}}, r"federation\.exporters is empty"),
-    ({**ELSEWHERE, "tls": {"enabled": False}, "gateway": {"server": {"auth": {"tokens": ["t"]}}}},
-     r"gateway\.server\.auth: tokens must not travel in the clear"),
-    ({"federation": {"endpoint": "a:1", "tls": {"enabled": False}, "auth": {"token": "t"}}},
-     r"federation\.auth: a token must not travel in the clear"),
-    ({**ELSEWHERE, "monitoring": {"podMonitor": {"enabled": True}, "serviceMonitor": {"enabled": True}}},
-     r"would read every pod twice"),
-    ({**ELSEWHERE, "gateway": {"autoscaling": {"targetCPUUtilizationPercentage": 0}}},
-     r"gateway\.autoscaling: set targetCPUUtilizationPercentage"),
-    ({**ELSEWHERE, "agent": {"resources": {"limits": {"memory": "1Ei"}}}}, r"does not match|is no amount of memory"),
-]
-
 
 def schema():
     return json.loads((chart.CHART / "values.schema.json").read_text(encoding="utf-8"))
@@ -113,21 +57,26 @@ class ValueSetsTest(unittest.TestCase):
         for item in rendered.objects:
             wrong += [f"{item['kind']} {item['metadata']['name']}: {line}" for line in self.schemas.errors(item)]
         wrong += object_rules.problems(rendered, given)
+        for item in rendered.of("ConfigMap"):
+            for key, text in item["data"].items():
+                (pathlib.Path(self.folder.name) / key).write_text(text, encoding="utf-8")
         for tier, text in rendered.configs().items():
-            wrong += self.findings(path.stem, tier, text)
+            program = re.search(r"kernspan-\w+(?=[:@])", rendered.image(tier))[0]
+            wrong += self.findings(path.stem, tier, program, text)
         self.assertFalse(wrong, "\n" + "\n".join(wrong))
 
-    def findings(self, name, tier, text):
-        """What `kernspan validate --strict` and `kernspan doctor` have against a configuration."""
+    def findings(self, name, tier, program, text):
+        """What the image's own program and `kernspan doctor` have against a configuration."""
         file = pathlib.Path(self.folder.name) / f"{name}.{tier}.yaml"
-        file.write_text(text, encoding="utf-8")
+        # The one file that is read when a configuration is checked.
+        file.write_text(text.replace("/etc/kernspan/selectors", self.folder.name), encoding="utf-8")
         environment = {**os.environ, **ENVIRONMENT}
-        program = bin_folder() / "kernspan"
-        valid = subprocess.run([program, "validate", "--strict", file], env=environment, capture_output=True,
-                               text=True, check=False)
-        if valid.returncode:
-            return [f"{tier}: {valid.stderr.strip()}"]
-        doctor = subprocess.run([program, "doctor", "--format", "json", "--fail-on", "never", "--memory", "4GiB",
+        for command in ([bin_folder() / program, "--validate", "--strict", "--config", file],
+                        [bin_folder() / "kernspan", "validate", "--strict", file]):
+            valid = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+            if valid.returncode:
+                return [f"{tier}: {program}: {valid.stderr.strip()}"]
+        doctor = subprocess.run([bin_folder() / "kernspan", "doctor", "--format", "json", "--fail-on", "never", "--memory", "4GiB",
                                  "--replicas", "3", file], env=environment, capture_output=True, text=True,
                                 check=True)
         accepted = ACCEPTED.keys() | ASKED_FOR.get(name, set())
@@ -286,6 +235,18 @@ class RenderingTest(unittest.TestCase):
         scaler = rendered.find("HorizontalPodAutoscaler", "kernspan-gateway")["spec"]
         self.assertEqual((scaler["minReplicas"], scaler["maxReplicas"]), (3, 10))
 
+    def test_its_version_is_the_programs(self):
+        version = re.search(r"project\(kernspan VERSION (\S+)", (chart.ROOT / "CMakeLists.txt").read_text("utf-8"))[1]
+        metadata = yaml.safe_load((chart.CHART / "Chart.yaml").read_text("utf-8"))
+        self.assertEqual((metadata["version"], metadata["appVersion"]), (version, version))
+
+    def test_a_federation_tier_that_joins_or_samples_runs_the_gateways_program(self):
+        tier = {"enabled": True, "exporters": {"debug": {}}}
+        for more, program in (({}, "federation"), ({"stitch": {"enabled": True}}, "gateway"),
+                              ({"sampling": {"enabled": True}}, "gateway")):
+            rendered = chart.render_values({"federation": {**tier, **more}})
+            self.assertRegex(rendered.image("federation"), f"^kernspan-{program}:")
+
     def test_memory_follows_the_limit(self):
         for limit, mebibytes in (("512Mi", 409), ("4Gi", 3276), ("2G", 1525), (1073741824, 819)):
             rendered = chart.render_values({**ELSEWHERE, "gateway": {"resources": {"limits": {"memory": limit}}}})
@@ -299,6 +260,17 @@ class RenderingTest(unittest.TestCase):
         self.assertIs(config["receivers"]["ebpf"]["url_query"], True)
         self.assertEqual(config["processors"]["batch"], {"timeout": "1s", "send_batch_size": 2048,
                                                          "send_batch_max_size": 2048})
+
+    def test_changed_selectors_restart_nothing(self):
+        rules = [{"name": "quiet", "match": {"k8s_namespace": ["kube-system"]}, "action": "ignore"}]
+        first = chart.render_values({**ELSEWHERE, "agent": {"selectors": rules}})
+        second = chart.render_values({**ELSEWHERE, "agent": {"selectors": [], "http": {"url_query": True}}})
+        self.assertEqual(first.of("DaemonSet"), second.of("DaemonSet"))
+        texts = [yaml.safe_load(each.find("ConfigMap", "kernspan-agent-selectors")["data"]["selectors.yaml"])
+                 for each in (first, second)]
+        self.assertEqual(texts, [{"selectors": rules}, {"selectors": [], "http": {"url_query": True}}])
+        for each in (first, second):
+            self.assertFalse(object_rules.problems(each, ""))
 
     def test_a_changed_configuration_restarts_pods(self):
         def checksums(**values):

@@ -177,7 +177,9 @@ def _probes(rendered, _):
 
 
 def _secret_keys(rendered, volume):
-    """The files that a Secret's volume has, or None where the Secret is not of this render."""
+    """The files that a volume has, or None where its Secret is not of this render."""
+    if "configMap" in volume:
+        return set(rendered.find("ConfigMap", volume["configMap"]["name"])["data"])
     secret = rendered.find("Secret", volume["secret"]["secretName"])
     if secret is None:
         return None
@@ -250,8 +252,7 @@ def _security(rendered, given):
 
 
 ALLOWED_RULES = {
-    ("", "nodes/proxy", "get"), ("", "nodes/pods", "get"), ("discovery.k8s.io", "endpointslices", "list"),
-    ("discovery.k8s.io", "endpointslices", "watch"), ("", "pods", "list"), ("", "pods", "watch"),
+    ("", "nodes/proxy", "get"), ("", "nodes/pods", "get"), ("", "pods", "list"), ("", "pods", "watch"),
     ("", "namespaces", "list"), ("", "namespaces", "watch"), ("apps", "replicasets", "list"),
     ("apps", "replicasets", "watch"), ("security.openshift.io", "securitycontextconstraints", "use"),
 }

@@ -160,7 +160,7 @@ void declare_load_options(CLI::App& app, SendOptions& options) {
       ->check(CLI::Range(0U, kMaxChildSpans))
       ->capture_default_str();
   app.add_option("--status-code", options.status, "Of every span")
-      ->check(CLI::IsMember({"unset", "ok", "error"}, CLI::ignore_case))
+      ->transform(CLI::IsMember({"unset", "ok", "error"}, CLI::ignore_case))
       ->capture_default_str();
   app.add_option("--resource-attribute,--otlp-attributes", options.resource_attributes,
                  "key=value; repeatable. OTEL_RESOURCE_ATTRIBUTES counts as well");

@@ -24,8 +24,11 @@
 {{- fail (printf "%s.server.auth: tokens must not travel in the clear; set tls.enabled" $tier) -}}
 {{- end -}}
 {{- end -}}
-{{- if and $values.federation.server.clientAuth $values.federation.enabled (not $values.tls.enabled) $values.federation.server.certSecretName -}}
+{{- if and $values.federation.enabled (not $values.tls.enabled) $values.federation.server.certSecretName -}}
 {{- fail "federation.server.certSecretName has no effect without tls.enabled" -}}
+{{- end -}}
+{{- if and (include "kernspan.hasSelectors" .) (or $values.agent.ebpf.selectors $values.agent.ebpf.http) -}}
+{{- fail "agent.ebpf.selectors, agent.ebpf.http: write them as agent.selectors and agent.http, or have all of them in agent.ebpf" -}}
 {{- end -}}
 {{- if and $values.monitoring.podMonitor.enabled $values.monitoring.serviceMonitor.enabled -}}
 {{- fail "monitoring: podMonitor and serviceMonitor would read every pod twice; enable one of them" -}}

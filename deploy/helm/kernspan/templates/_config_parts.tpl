@@ -28,10 +28,11 @@ spike_limit_percentage: 16
 {{- end -}}
 
 {{- define "kernspan.config.serverTls" -}}
-cert_file: /etc/kernspan/tls/tls.crt
-key_file: /etc/kernspan/tls/tls.key
+{{- $folder := default "tls" .folder -}}
+cert_file: /etc/kernspan/{{ $folder }}/tls.crt
+key_file: /etc/kernspan/{{ $folder }}/tls.key
 {{- if .clientAuth }}
-client_ca_file: /etc/kernspan/tls/ca.crt
+client_ca_file: /etc/kernspan/{{ $folder }}/ca.crt
 {{- end }}
 reload_interval: 1m
 {{- end -}}
@@ -65,11 +66,14 @@ protocols:
 {{- end -}}
 
 {{- define "kernspan.config.protection" -}}
-{{- $clientAuth := .root.Values.tls.clientAuth -}}
-{{- if eq .tier "federation" -}}{{- $clientAuth = .root.Values.federation.server.clientAuth -}}{{- end -}}
+{{- $server := dict "clientAuth" .root.Values.tls.clientAuth -}}
+{{- if eq .tier "federation" -}}
+{{- $own := .root.Values.federation.server -}}
+{{- $server = dict "clientAuth" $own.clientAuth "folder" (ternary "server-tls" "tls" (ne $own.certSecretName "")) -}}
+{{- end -}}
 {{- if .root.Values.tls.enabled }}
 tls:
-  {{- include "kernspan.config.serverTls" (dict "clientAuth" $clientAuth) | nindent 2 }}
+  {{- include "kernspan.config.serverTls" $server | nindent 2 }}
 {{- end }}
 {{- if include "kernspan.acceptedTokens" . }}
 auth: {authenticator: bearertokenauth/clients}
@@ -105,7 +109,9 @@ peers:
 {{- $policies = append $policies (dict "name" "slow" "type" "latency" "latency" (dict "threshold_ms" (int64 .latencyThreshold))) -}}
 {{- end -}}
 {{- $policies = concat $policies (default list .policies) -}}
+{{- if or (gt (float64 .probabilistic) 0.0) (not $policies) -}}
 {{- $policies = append $policies (dict "name" "rest" "type" "probabilistic" "probabilistic" (dict "sampling_percentage" .probabilistic)) -}}
+{{- end -}}
 {{- toYaml $policies -}}
 {{- end -}}
 

@@ -67,9 +67,28 @@ service:
 {{- end -}}
 {{- end -}}
 
+{{- define "kernspan.hasSelectors" -}}
+{{- if or .Values.agent.selectors .Values.agent.http -}}true{{- end -}}
+{{- end -}}
+
 {{- define "kernspan.config.ebpf" -}}
 {{- $agent := .Values.agent -}}
 {{- $settings := dict -}}
+{{- if $agent.kubelet.enabled -}}
+{{- $kubelet := dict -}}
+{{- if eq $agent.kubelet.mode "readOnly" -}}
+{{- $kubelet = dict "auth_type" "none" "endpoint" (printf ":%d" (int64 $agent.kubelet.readOnlyPort)) -}}
+{{- else -}}
+{{- $kubelet = dict "auth_type" "serviceAccount" "endpoint" (printf ":%d" (int64 $agent.kubelet.port)) "insecure_skip_verify" $agent.kubelet.insecureSkipVerify -}}
+{{- with $agent.kubelet.caFile -}}
+{{- $_ := set $kubelet "ca_file" . -}}
+{{- end -}}
+{{- end -}}
+{{- $settings = dict "kubernetes" $kubelet -}}
+{{- end -}}
+{{- if include "kernspan.hasSelectors" . -}}
+{{- $_ := set $settings "selectors_file" "/etc/kernspan/selectors/selectors.yaml" -}}
+{{- end -}}
 {{- toYaml (mustMergeOverwrite $settings (deepCopy $agent.ebpf)) -}}
 {{- end -}}
 
@@ -212,11 +231,13 @@ extract:
 {{- $federation := .root.Values.federation -}}
 {{- if include "kernspan.sendsToOwnFederation" .root -}}
 endpoint: {{ include "kernspan.host" (dict "root" .root "tier" "federation" "suffix" "-headless") }}:4317
-tls:
-  {{- include "kernspan.config.clientTls" (dict "root" .root) | nindent 2 }}
 {{- else -}}
 endpoint: {{ $federation.endpoint }}
+{{- end }}
 tls:
+{{- if include "kernspan.trustsOwnFederation" .root }}
+  {{- include "kernspan.config.clientTls" (dict "root" .root) | nindent 2 }}
+{{- else }}
   {{- if not $federation.tls.enabled }}
   insecure: true
   {{- else if $federation.tls.certSecretName }}

@@ -69,8 +69,11 @@ annotations:
 {{- end }}
 {{- end -}}
 
+{{- /* Only the gateway's program has what joins and samples traces of several replicas: a federation tier that does so
+       runs it too. */ -}}
 {{- define "kernspan.image" -}}
-{{- $image := (index .root.Values .tier).image -}}
+{{- $program := ternary "gateway" .tier (and (eq .tier "federation") (eq (include "kernspan.hasRing" .) "true")) -}}
+{{- $image := (index .root.Values $program).image -}}
 {{- $name := $image.repository -}}
 {{- with .root.Values.image.registry -}}
 {{- $name = printf "%s/%s" (trimSuffix "/" .) $name -}}
@@ -126,11 +129,7 @@ annotations:
 
 {{- /* The Secret with a tier's certificate within the cluster. */ -}}
 {{- define "kernspan.tlsSecret" -}}
-{{- $own := index .root.Values.tls.secrets .tier -}}
-{{- if eq .tier "federation" -}}
-{{- $own = .root.Values.federation.server.certSecretName | default $own -}}
-{{- end -}}
-{{- default (printf "%s-tls" (include "kernspan.tierName" .)) $own -}}
+{{- index .root.Values.tls.secrets .tier | default (printf "%s-tls" (include "kernspan.tierName" .)) -}}
 {{- end -}}
 
 {{- /* The Secret with tokens that a tier lets in, or nothing. */ -}}
@@ -155,6 +154,11 @@ annotations:
 {{- /* Does the gateway send to the federation tier of this release? */ -}}
 {{- define "kernspan.sendsToOwnFederation" -}}
 {{- if and .Values.federation.enabled (not .Values.federation.endpoint) -}}true{{- end -}}
+{{- end -}}
+
+{{- /* Are the chart's own certificates good for the way from gateway to federation tier? */ -}}
+{{- define "kernspan.trustsOwnFederation" -}}
+{{- if and (include "kernspan.sendsToOwnFederation" .) (not .Values.federation.server.certSecretName) -}}true{{- end -}}
 {{- end -}}
 
 {{- /* Tiers that run here, as a YAML list. */ -}}

@@ -115,9 +115,6 @@ ports:
     {{- include "kernspan.blocks" . | nindent 4 }}
   {{- end }}
 {{- end }}
-{{- if $values.agent.services.enabled }}
-{{ include "kernspan.egress.api" .root }}
-{{- end }}
 {{- end -}}
 
 {{- /* The API server is no pod, and which address it has depends on whether the plugin looks before or behind the
@@ -144,6 +141,12 @@ ports:
 {{ include "kernspan.egress.backends" .root }}
 {{- end }}
 {{ include "kernspan.egress.replicas" . }}
+{{- range $mesh, $namespace := dict "istio" "istio-system" "linkerd" "linkerd" }}
+{{- if (index $values.serviceMesh $mesh).enabled }}
+# The control plane of the pod's proxy.
+- to: [{namespaceSelector: {matchLabels: {kubernetes.io/metadata.name: {{ $namespace }}}}}]
+{{- end }}
+{{- end }}
 {{- if $values.gateway.k8sAttributes.enabled }}
 {{ include "kernspan.egress.api" .root }}
 {{- end }}

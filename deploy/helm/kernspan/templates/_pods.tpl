@@ -10,7 +10,7 @@
 {{ include "kernspan.field" (dict "name" "POD_NAMESPACE" "path" "metadata.namespace") }}
 {{- if eq .tier "agent" }}
 {{ include "kernspan.field" (dict "name" "K8S_NODE_NAME" "path" "spec.nodeName") }}
-{{ include "kernspan.field" (dict "name" "HOST_IP" "path" "status.hostIP") }}
+{{ include "kernspan.field" (dict "name" "K8S_NODE_IP" "path" "status.hostIP") }}
 {{- end }}
 {{- range $variable, $key := dict "CLUSTER_NAME" "cluster-name" "CLUSTER_UID" "cluster-uid" "CLOUD_REGION" "region" "CLOUD_ZONE" "zone" "CLOUD_PROVIDER" "provider" "ENVIRONMENT" "environment" }}
 - name: {{ $variable }}
@@ -36,8 +36,11 @@ gateway-token: {{ . }}
 tokens: {{ . }}
 {{- end }}
 {{- end }}
+{{- if and (eq .tier "federation") $root.Values.tls.enabled $root.Values.federation.server.certSecretName }}
+server-tls: {{ $root.Values.federation.server.certSecretName }}
+{{- end }}
 {{- if and (eq .tier "gateway") (not $root.Values.gateway.exporters) }}
-{{- if not (include "kernspan.sendsToOwnFederation" $root) }}
+{{- if not (include "kernspan.trustsOwnFederation" $root) }}
 {{- if and $root.Values.federation.tls.enabled $root.Values.federation.tls.certSecretName }}
 federation-tls: {{ $root.Values.federation.tls.certSecretName }}
 {{- end }}
@@ -74,6 +77,10 @@ federation-token: {{ . }}
     items: {{ . }}
     {{- end }}
 {{- end }}
+{{- if and (eq .tier "agent") (include "kernspan.hasSelectors" .root) }}
+- name: selectors
+  configMap: {name: {{ include "kernspan.tierName" . }}-selectors}
+{{- end }}
 {{- if and (eq .tier "agent") $values.persistence.enabled }}
 - name: queue
   hostPath: {path: {{ $values.persistence.hostPath }}, type: DirectoryOrCreate}
@@ -88,6 +95,9 @@ federation-token: {{ . }}
 - {name: config, mountPath: /etc/kernspan/config, readOnly: true}
 {{- range $folder, $secret := include "kernspan.secretFolders" . | fromYaml }}
 - {name: {{ $folder }}, mountPath: /etc/kernspan/{{ $folder }}, readOnly: true}
+{{- end }}
+{{- if and (eq .tier "agent") (include "kernspan.hasSelectors" .root) }}
+- {name: selectors, mountPath: /etc/kernspan/selectors, readOnly: true}
 {{- end }}
 {{- if $values.persistence.enabled }}
 - {name: queue, mountPath: /var/lib/kernspan/queue}
@@ -172,17 +182,18 @@ readinessProbe:
 {{- /* Proxies stay away from ports that have TLS of their own, and from what the agents send. */ -}}
 {{- define "kernspan.meshAnnotations" -}}
 {{- $mesh := .root.Values.serviceMesh -}}
+{{- $away := list "4317" "4318" "4319" (regexFind "[0-9]+$" .root.Values.federation.endpoint) | compact | uniq | join "," -}}
 {{- if $mesh.istio.enabled }}
 {{- if eq .tier "gateway" }}
 traffic.sidecar.istio.io/excludeInboundPorts: "4317,4318,4319,8888,13133"
-traffic.sidecar.istio.io/excludeOutboundPorts: "4317,4318,4319"
+traffic.sidecar.istio.io/excludeOutboundPorts: {{ $away | quote }}
 {{- end }}
 {{- end }}
 {{- if $mesh.linkerd.enabled }}
 {{- if eq .tier "gateway" }}
 linkerd.io/inject: enabled
 config.linkerd.io/skip-inbound-ports: "4317,4318,4319,8888,13133"
-config.linkerd.io/skip-outbound-ports: "4317,4318,4319"
+config.linkerd.io/skip-outbound-ports: {{ $away | quote }}
 {{- else }}
 linkerd.io/inject: disabled
 {{- end }}

@@ -7,11 +7,6 @@
   resources: [{{ include "kernspan.kubeletResource" .root }}]
   verbs: [get]
 {{- end }}
-{{- if $values.agent.services.enabled }}
-- apiGroups: [discovery.k8s.io]
-  resources: [endpointslices]
-  verbs: [list, watch]
-{{- end }}
 {{- if $values.openshift.enabled }}
 - apiGroups: [security.openshift.io]
   resources: [securitycontextconstraints]
