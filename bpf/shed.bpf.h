@@ -16,6 +16,9 @@
 /* Written by user space; at most KS_SHED_STEP_MAX. */
 volatile __u32 shed_step = 0;
 
+/* The hook on connect() is attached: it has run. Else is_connector means nothing. */
+volatile __u32 sees_connects = 0;
+
 static __always_inline ks_u64 ks_socket_randomness(const struct sock* sk, bool client_is_local) {
   ks_u32 address[4] = {0, 0, 0xffff0000, 0}; /* ::ffff:a.b.c.d */
   if (sk->__sk_common.skc_family == KS_AF_INET) {
@@ -34,9 +37,9 @@ static __always_inline ks_u64 ks_socket_randomness(const struct sock* sk, bool c
 /* Who is the client is known of sockets that were followed from their first byte, and once a message was seen. */
 static __always_inline bool ks_find_randomness(const struct sock* sk, struct ks_socket* socket) {
   if (socket->has_randomness) return true;
-  if (!socket->is_from_first && socket->role == KS_ROLE_UNKNOWN) return false;
-  const bool is_client =
-      socket->is_from_first ? socket->is_connector : socket->role == KS_ROLE_CLIENT;
+  const bool knows_connector = socket->is_from_first && sees_connects;
+  if (!knows_connector && socket->role == KS_ROLE_UNKNOWN) return false;
+  const bool is_client = knows_connector ? socket->is_connector : socket->role == KS_ROLE_CLIENT;
   socket->randomness = ks_socket_randomness(sk, is_client);
   socket->has_randomness = 1;
   return true;

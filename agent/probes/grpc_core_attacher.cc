@@ -4,10 +4,10 @@
 #include <bpf/libbpf.h>
 #include <fmt/format.h>
 
-#include <array>
 #include <cerrno>
 #include <cstring>
 #include <utility>
+#include <vector>
 
 #include "agent/probes/attachment.h"
 #include "agent/probes/socket_numbers.h"
@@ -17,8 +17,34 @@ namespace kernspan::probes {
 
 class GrpcCoreAttacher::Probes final : public grpc_core::AttachedProbes {
  public:
-  using Link = std::unique_ptr<bpf_link, LinkDeleter>;
-  std::array<Link, 2> links;
+  Probes(std::string path, std::uint32_t tgid, std::uint32_t cookie)
+      : path_(std::move(path)), tgid_(static_cast<pid_t>(tgid)), cookie_(cookie) {}
+
+  Status add(const bpf_program* program, std::uint64_t offset, bool is_multi) {
+    bpf_link* link = is_multi ? link_multi(program, offset) : link_perf(program, offset);
+    if (link == nullptr) {
+      return permanent(
+          fmt::format("{} at {:#x}: {}", bpf_program__name(program), offset, std::strerror(errno)));
+    }
+    links_.emplace_back(link);
+    return {};
+  }
+
+ private:
+  bpf_link* link_multi(const bpf_program* program, std::uint64_t offset) const {
+    const unsigned long place = offset;
+    LIBBPF_OPTS(bpf_uprobe_multi_opts, options, .offsets = &place, .cookies = &cookie_, .cnt = 1);
+    return bpf_program__attach_uprobe_multi(program, tgid_, path_.c_str(), nullptr, &options);
+  }
+  bpf_link* link_perf(const bpf_program* program, std::uint64_t offset) const {
+    LIBBPF_OPTS(bpf_uprobe_opts, options, .bpf_cookie = cookie_);
+    return bpf_program__attach_uprobe_opts(program, tgid_, path_.c_str(), offset, &options);
+  }
+
+  const std::string path_;
+  const pid_t tgid_;
+  const __u64 cookie_;
+  std::vector<std::unique_ptr<bpf_link, LinkDeleter>> links_;
 };
 
 Result<std::unique_ptr<grpc_core::AttachedProbes>> GrpcCoreAttacher::attach(
@@ -32,19 +58,16 @@ Result<std::unique_ptr<grpc_core::AttachedProbes>> GrpcCoreAttacher::attach(
                           &library.layout, BPF_ANY) != 0) {
     return permanent(fmt::format("its layout: {}", std::strerror(errno)));
   }
-  auto probes = std::make_unique<Probes>();
-  const std::array points = {std::pair{skeleton_.progs.core_encode, library.client_point},
-                             std::pair{skeleton_.progs.core_metadata, library.server_point}};
-  for (std::size_t i = 0; i < points.size(); ++i) {
-    const auto& [program, offset] = points[i];
-    LIBBPF_OPTS(bpf_uprobe_opts, options, .bpf_cookie = library.number);
-    probes->links[i].reset(bpf_program__attach_uprobe_opts(program, static_cast<pid_t>(tgid),
-                                                           path.c_str(), offset, &options));
-    if (!probes->links[i]) {
-      return permanent(
-          fmt::format("{} at {:#x}: {}", bpf_program__name(program), offset, std::strerror(errno)));
-    }
-  }
+  auto probes = std::make_unique<Probes>(path, tgid, library.number);
+  const auto& progs = skeleton_.progs;
+  if (Status added = probes->add(is_multi_ ? progs.core_encode_m : progs.core_encode,
+                                 library.client_point, is_multi_);
+      !added)
+    return std::unexpected(added.error());
+  if (Status added = probes->add(is_multi_ ? progs.core_metadata_m : progs.core_metadata,
+                                 library.server_point, is_multi_);
+      !added)
+    return std::unexpected(added.error());
   return probes;
 }
 

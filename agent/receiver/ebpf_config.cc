@@ -57,6 +57,9 @@ Result<EbpfConfig> EbpfConfig::read(const ConfigNode& node, ConfigWarnings& warn
   read_wait(reader, "confirm_wait", &tracer.confirm_wait_ns, minutes(5));
   read_wait(reader, "exchange_timeout", &tracer.exchange_timeout_ns, minutes(24 * 60));
   read_wait(reader, "stream_report_interval", &tracer.stream_report_interval_ns, minutes(24 * 60));
+  if (reader.has("kubernetes")) {
+    read_kubernetes_config(reader.section("kubernetes"), &config.kubernetes);
+  }
   if (Status finished = reader.finish(); !finished) return std::unexpected(finished.error());
   return config;
 }

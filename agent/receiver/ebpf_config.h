@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "agent/receiver/kubernetes_config.h"
 #include "agent/receiver/overhead_budget.h"
 #include "agent/receiver/tracer.h"
 #include "pipeline/component/config_node.h"
@@ -23,6 +24,7 @@ struct EbpfConfig {
   std::vector<std::string> network_namespaces;
   OverheadBudgetSettings overhead_budget;
   TracerSettings tracer;
+  KubernetesConfig kubernetes;
 
   static Result<EbpfConfig> read(const ConfigNode& node, ConfigWarnings& warnings,
                                  const std::string& path);

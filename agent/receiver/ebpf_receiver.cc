@@ -38,6 +38,9 @@ void log_probes(const probes::ProbeReport& report) {
                group.purpose);
     }
   }
+  for (const std::string& line : probes::missing_privileges(report.privileges, false)) {
+    log_warn("ebpf: {}", line);
+  }
 }
 
 }  // namespace
@@ -89,6 +92,8 @@ Status EbpfReceiver::start() {
     log_warn("ebpf: the kernel does not measure run times for us: the probes' cost is estimated");
   }
   const process::HostInfo host = process::read_host_info();
+  config_.tracer.resources.pods = config_.kubernetes.attributes;
+  config_.tracer.resources.pods.node_name = node_name(kube::system_sources());
   processes_ = std::make_unique<process::ProcessTable>(process::ProcessTable::Settings{}, host,
                                                        [this] { return clock_.monotonic_ns(); });
   tracer_ = std::make_unique<Tracer>(config_.tracer, *processes_, host, random_ids(),
@@ -99,6 +104,7 @@ Status EbpfReceiver::start() {
                                          source_->forget_process(tgid);
                                        }
                                      });
+  if (config_.kubernetes.enabled) ask_kubelet(host.name);
   watch_grpc_go();
   watch_grpc_core();
   dispatch_ = std::make_unique<RecordDispatch>(*tracer_);
@@ -110,6 +116,18 @@ Status EbpfReceiver::start() {
   }
   thread_ = std::jthread([this](std::stop_token stop) { run(stop); });
   return {};
+}
+
+void EbpfReceiver::ask_kubelet(const std::string& host_name) {
+  pods_ = std::make_unique<kube::PodDirectory>(config_.kubernetes.directory,
+                                               [this] { return clock_.monotonic_ns(); });
+  kube::KubeletSettings settings = config_.kubernetes.kubelet;
+  settings.access = kubelet_access(config_.kubernetes, kube::system_sources(), host_name);
+  kubelet_ = std::make_unique<kube::KubeletClient>(std::move(settings), *pods_, clock_);
+  enrichment_ = std::make_unique<PodEnrichment>(config_.kubernetes.enrichment, *pods_,
+                                                [this] { return kubelet_->state(); });
+  tracer_->enrich_with(*enrichment_);
+  kubelet_->start();
 }
 
 void EbpfReceiver::watch_grpc_go() {
@@ -194,17 +212,32 @@ void EbpfReceiver::publish() {
        .tracer = tracer_->counters(),
        .links = tracer_->linker().counters(),
        .processes = processes_->counters(),
+       .cgroups = processes_->cgroups().counters(),
        .mispredictions = tracer_->linker().contexts().mispredictions(),
        .connections = tracer_->connections(),
        .exchanges_held = tracer_->held(),
        .process_count = processes_->size(),
+       .cgroups_known = processes_->cgroups().size(),
        .grpc_go = grpc_go_ ? grpc_go_->counters() : golang::GrpcGoCounters{},
        .grpc_go_probed = grpc_go_ ? grpc_go_->probed() : 0,
+       .kubernetes = kubernetes_snapshot(),
        .grpc_core = grpc_core_ ? grpc_core_->counters() : grpc_core::OldProcessCounters{},
        .grpc_core_probed = grpc_core_ ? grpc_core_->probed() : 0,
        .cost = cost_,
        .cost_cpus = budget_.cpus(),
        .followed_probability = budget_.probability()});
+}
+
+std::optional<KubernetesSnapshot> EbpfReceiver::kubernetes_snapshot() const {
+  if (!kubelet_) return std::nullopt;
+  return KubernetesSnapshot{.kubelet = kubelet_->snapshot(),
+                            .enrichment = enrichment_->counters(),
+                            .directory = pods_->counters(),
+                            .pods = pods_->size(),
+                            .pods_max = config_.kubernetes.directory.pods_max,
+                            .container_ids = pods_->container_ids(),
+                            .containers_remembered = enrichment_->size(),
+                            .now_ns = clock_.monotonic_ns()};
 }
 
 void EbpfReceiver::pass_on(otlp::Batch batch) {
@@ -247,6 +280,7 @@ void EbpfReceiver::stop(std::chrono::steady_clock::time_point) {
   // What the kernel has sent by now is still read; what comes later nobody promised to trace.
   if (grpc_go_) grpc_go_->stop();
   if (grpc_core_) grpc_core_->stop();
+  if (kubelet_) kubelet_->stop();
   source_->detach();
   while (turn(true) > 0) {
   }

@@ -41,6 +41,7 @@ class EbpfReceiver final : public Receiver {
   Status find_network_namespaces();
   void watch_grpc_go();
   void watch_grpc_core();
+  void ask_kubelet(const std::string& host_name);
   void run(std::stop_token stop);
   // One turn: drain, write due spans; with `pass` also pass them on and publish the counters. Returns the
   // number of records.
@@ -48,6 +49,7 @@ class EbpfReceiver final : public Receiver {
   void publish();
   // Once a second, for the books; sheds or takes back.
   void keep_budget(std::uint64_t now_ns);
+  std::optional<KubernetesSnapshot> kubernetes_snapshot() const;
   void pass_on(otlp::Batch batch);
   void retry_held();
 
@@ -63,6 +65,10 @@ class EbpfReceiver final : public Receiver {
   std::unique_ptr<golang::GrpcGoWatch> grpc_go_;           // null: switched off, or not possible
   std::unique_ptr<grpc_core::OldProcessWatch> grpc_core_;  // the same
   std::unique_ptr<process::ProcessTable> processes_;
+  // Null without a `kubernetes` section.
+  std::unique_ptr<kube::PodDirectory> pods_;
+  std::unique_ptr<kube::KubeletClient> kubelet_;
+  std::unique_ptr<PodEnrichment> enrichment_;
   std::unique_ptr<Tracer> tracer_;
   std::unique_ptr<RecordDispatch> dispatch_;
   OverheadBudget budget_;

@@ -4,12 +4,14 @@
 
 #include <cstdint>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "agent/golang/grpc_go_executables.h"
 #include "agent/grpc_core/old_processes.h"
 #include "agent/probes/event_source.h"
+#include "agent/receiver/kubernetes_telemetry.h"
 #include "agent/receiver/own_cost.h"
 #include "agent/receiver/record_dispatch.h"
 #include "agent/receiver/tracer.h"
@@ -28,12 +30,15 @@ class EbpfTelemetry {
     TracerCounters tracer;
     LinkCounters links;
     process::ProcessCounters processes;
+    kube::CgroupCounters cgroups;
     std::uint64_t mispredictions = 0;
     std::size_t connections = 0;
     std::size_t exchanges_held = 0;
     std::size_t process_count = 0;
+    std::size_t cgroups_known = 0;
     golang::GrpcGoCounters grpc_go;
     std::size_t grpc_go_probed = 0;
+    std::optional<KubernetesSnapshot> kubernetes;  // none: without a `kubernetes` section
     grpc_core::OldProcessCounters grpc_core;
     std::size_t grpc_core_probed = 0;
     OwnCost cost;
@@ -50,6 +55,7 @@ class EbpfTelemetry {
 
  private:
   void collect(std::vector<MetricFamily>& families) const;
+  MetricFamily cgroup_family(const Snapshot& now) const;
   MetricFamily grpc_go_family(const golang::GrpcGoCounters& counters) const;
   void collect_cost(std::vector<MetricFamily>& families, const Snapshot& now) const;
   MetricFamily grpc_core_family(const grpc_core::OldProcessCounters& counters) const;

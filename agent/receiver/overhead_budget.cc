@@ -41,7 +41,10 @@ std::optional<std::uint32_t> OverheadBudget::update(std::uint64_t now_ns, std::u
 }
 
 std::optional<std::uint32_t> OverheadBudget::decide() {
-  if (since_back_ > 0 && ++since_back_ > calm_needed_) since_back_ = 0;
+  if (since_back_ > 0 && ++since_back_ > calm_needed_) {
+    since_back_ = 0;
+    if (step_ == 0) calm_needed_ = settings_.calm_intervals;
+  }
   if (cpus_ > settings_.max_cpus) {
     calm_ = 0;
     if (step_ == step_max_) return std::nullopt;
@@ -63,7 +66,6 @@ std::optional<std::uint32_t> OverheadBudget::decide() {
   calm_ = 0;
   since_back_ = 1;
   --step_;
-  if (step_ == 0) calm_needed_ = settings_.calm_intervals;
   return step_;
 }
 

@@ -5,9 +5,9 @@
 namespace kernspan {
 namespace {
 
-// Of 2 us of hooks per request with four transfers (tests/bench/overhead): a record is a run with copies, scans and
-// the ring; the others leave early. Runs on sockets that are not followed are not counted, and left out here.
-constexpr std::uint64_t kRecordNs = 1'000;
+// The kernel's measure during tests/bench/overhead --grpc: 0.9 us for a receive, 1.4 us for a send, of which nearly
+// each is a record; the others leave early. Runs on sockets that are not followed are not counted, and left out here.
+constexpr std::uint64_t kRecordNs = 1'100;
 constexpr std::uint64_t kOtherNs = 300;
 
 constexpr ks_counter kOthers[] = {KS_COUNT_BODY, KS_COUNT_PEEK, KS_COUNT_SHED_TRANSFER};

@@ -106,20 +106,27 @@ TEST(OverheadBudget, CalmMustLast) {
   EXPECT_EQ(story.changes(3, 0.01), 1);
 }
 
-// A load that is quiet for a while and then is back: each step back that was regretted makes the next one wait longer.
+// A load that is quiet for a while and then is back: each step back that was regretted makes the next one wait longer,
+// until one was not.
 TEST(OverheadBudget, WaitsLongerAfterEachStepThatWasRegretted) {
   BudgetStory story({.max_cpus = 0.1, .calm_intervals = 5, .calm_intervals_max = 20});
   story.second(0.15);
-  std::vector<int> waits;
-  for (int round = 0; round < 5; ++round) {
+  const auto seconds_until_back = [&] {
     int seconds = 1;
     while (!story.second(0.01)) ++seconds;
-    waits.push_back(seconds);
-    // Not all the way: at step 0 the waiting is as short as at first.
-    ASSERT_EQ(story.budget().step(), round == 0 ? 0u : 1u);
-    EXPECT_TRUE(story.second(round == 0 ? 0.35 : 0.25));
+    return seconds;
+  };
+  std::vector<int> waits;
+  for (int round = 0; round < 4; ++round) {
+    waits.push_back(seconds_until_back());
+    ASSERT_EQ(story.budget().step(), 0u);
+    EXPECT_TRUE(story.second(0.15));
   }
-  EXPECT_EQ(waits, (std::vector{5, 5, 10, 20, 20}));
+  EXPECT_EQ(waits, (std::vector{5, 10, 20, 20}));
+  seconds_until_back();
+  EXPECT_EQ(story.changes(30, 0.01), 0);
+  EXPECT_TRUE(story.second(0.15));
+  EXPECT_EQ(seconds_until_back(), 5);
 }
 
 TEST(OverheadBudget, AWholeIntervalMustPass) {
