@@ -1,3 +1,4 @@
+#include "pipeline/kubernetes/image_name.h"
 #include "pipeline/processors/k8s_attributes/k8s_attributes_processor.h"
 
 #include <gmock/gmock.h>
