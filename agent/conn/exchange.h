@@ -9,6 +9,7 @@
 #include <string_view>
 
 #include "agent/conn/exchange_ptr.h"
+#include "agent/conn/header_capture.h"
 #include "agent/conn/socket_address.h"
 #include "agent/conn/stream_facts.h"
 #include "agent/protocol/trace_context/trace_context.h"
@@ -111,7 +112,8 @@ struct Exchange {
   bool request_complete = false;
   bool response_begun = false;
   bool ended = false;
-  StreamFacts* stream = nullptr;  // HTTP/2 streams and gRPC calls; else null
+  StreamFacts* stream = nullptr;             // HTTP/2 streams and gRPC calls; else null
+  std::unique_ptr<CapturedHeaders> headers;  // null: none were captured
 
   // --- who caused it (agent/causality) ---
   ExchangePtr parent;
@@ -147,6 +149,10 @@ struct Exchange {
 
   // The exchange's facts as a stream; new ones where there are none.
   StreamFacts& add_stream();
+
+  // Adds a header field that the configuration names.
+  void capture(HeaderBudget& budget, bool of_response, const std::string& name,
+               std::string_view value);
 
   // The same at both ends.
   WireIdentity wire_identity() const;

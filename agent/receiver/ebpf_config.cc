@@ -3,6 +3,7 @@
 #include <bit>
 #include <chrono>
 
+#include "agent/receiver/span_settings.h"
 #include "pipeline/component/config_reader.h"
 
 namespace kernspan {
@@ -43,7 +44,10 @@ Result<EbpfConfig> EbpfConfig::read(const ConfigNode& node, ConfigWarnings& warn
   reader.string_list("include_executables", &tracer.policy.include_executables);
   reader.string_list("exclude_executables", &tracer.policy.exclude_executables);
   reader.string_list("network_namespaces", &config.network_namespaces);
-  reader.boolean("url_query", &tracer.spans.url_query);
+  SpanSettings http;
+  reader.boolean("url_query", &http.url_query);
+  http.read(reader.section("http"));
+  tracer.spans = http.options();
   reader.boolean("cross_node_links", &tracer.links.across_nodes);
   reader.integer<std::size_t>("max_exchanges", &tracer.exchanges_max, 1024, 16u << 20);
   reader.integer<std::size_t>("max_connections", &tracer.connections_max, 1024, 16u << 20);

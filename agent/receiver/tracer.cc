@@ -40,15 +40,18 @@ Tracer::Tracer(TracerSettings settings, process::ProcessTable& processes, proces
       processes_(processes),
       host_(std::move(host)),
       ignore_process_(std::move(ignore_process)),
+      headers_{.request = settings_.spans.request_headers,
+               .response = settings_.spans.response_headers},
       pool_(settings_.exchanges_max),
       linker_(settings_.links, std::move(random_id)),
       environment_{.pool = pool_,
                    .observer = *this,
                    .counters = counters_.connections,
                    .calls = calls_,
+                   .header_budget = header_budget_,
+                   .headers = headers_.empty() ? nullptr : &headers_,
                    .stream_report_interval_ns = settings_.stream_report_interval_ns},
-      connections_(environment_, settings_.connections_max),
-      writer_(settings_.spans) {}
+      connections_(environment_, settings_.connections_max) {}
 
 Tracer::Program& Tracer::program_of(std::uint32_t tgid) {
   const auto [place, is_new] = programs_.try_emplace(tgid);
@@ -254,7 +257,7 @@ void Tracer::write(Exchange& exchange, otlp::RequestEncoder& encoder) {
     ++counters_.connections.http2.methods_shared;
   }
   begin_resource(exchange.tgid, encoder);
-  writer_.write(exchange, encoder);
+  writer_.write(exchange, {.options = settings_.spans, .service = {}}, encoder);
   ++counters_.spans;
 }
 
@@ -262,7 +265,8 @@ void Tracer::write_interim(Exchange& exchange, std::uint64_t now_ns,
                            otlp::RequestEncoder& encoder) {
   linker_.settle(exchange);
   begin_resource(exchange.tgid, encoder);
-  writer_.write_interim(exchange, linker_.new_span_id(), now_ns, encoder);
+  writer_.write_interim(exchange, {.options = settings_.spans, .service = {}},
+                        linker_.new_span_id(), now_ns, encoder);
   exchange.stream->last_report_ns = now_ns;
   ++counters_.interim_spans;
 }

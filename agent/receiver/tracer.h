@@ -29,7 +29,7 @@ namespace kernspan {
 
 struct TracerSettings {
   ProcessPolicy policy;
-  HttpSpanOptions spans;
+  SpanOptions spans;
   process::ResourceOptions resources;
   LinkLimits links;
   // Requests in flight and spans that wait, together: about 1 KiB each.
@@ -123,6 +123,8 @@ class Tracer final : public ExchangeObserver {
   IgnoreProcess ignore_process_;
   WatchGoProcess watch_go_process_;
   TracerCounters counters_;
+  HeaderBudget header_budget_;  // outlives all exchanges
+  HeaderCapture headers_;
   ExchangePool pool_;
   Linker linker_;
   GrpcCalls calls_;
