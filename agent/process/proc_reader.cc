@@ -22,6 +22,8 @@ constexpr std::size_t kArgsBytesMax = 131072;
 constexpr std::size_t kArgsMax = 4096;
 constexpr std::size_t kEnvironmentBytesMax = 65536;
 constexpr std::size_t kStatusBytesMax = 4096;
+// 14 hierarchies with paths of a page each.
+constexpr std::size_t kCgroupBytesMax = 65536;
 
 class Descriptor {
  public:
@@ -231,6 +233,11 @@ std::expected<ProcSnapshot, ReadFailure> ProcReader::read(std::uint32_t tgid) {
     failed(failure_of(size.error()));
   }
   explicit_bzero(buffer_.data(), buffer_.size());
+  if (const auto size = read_file(directory.get(), "cgroup", buffer_, kCgroupBytesMax)) {
+    snapshot.container = kube::container_of_proc_cgroup(std::string_view(buffer_).substr(0, *size));
+  } else if (size.error() != ENOENT) {  // ENOENT: a kernel without cgroups
+    failed(failure_of(size.error()));
+  }
   if (const auto size = read_file(directory.get(), "status", buffer_, kStatusBytesMax)) {
     snapshot.effective_uid = effective_uid(std::string_view(buffer_).substr(0, *size));
     if (!snapshot.effective_uid) failed(ReadFailure::kMalformed);

@@ -8,6 +8,7 @@
 #include <optional>
 #include <string>
 
+#include "agent/kube/container_ref.h"
 #include "agent/process/naming.h"
 #include "agent/process/runtime.h"
 
@@ -39,6 +40,7 @@ struct ProcSnapshot {
   std::optional<std::uint32_t> effective_uid;
   ProcessFacts facts;
   RuntimeInfo runtime;
+  kube::ContainerRef container;
   bool environment_truncated = false;
   // By reason: parts that could not be read though the process was there.
   std::array<std::uint32_t, kReadFailureCount> failures{};

@@ -8,6 +8,8 @@
 #include <utility>
 #include <vector>
 
+#include "agent/kube/container_ref.h"
+
 namespace kernspan::process {
 
 enum class Runtime {
@@ -49,6 +51,10 @@ struct ProcessInfo {
 
   // The rest of OTEL_RESOURCE_ATTRIBUTES, decoded, in its order, without service.{name,...} above.
   std::vector<std::pair<std::string, std::string>> resource_attributes;
+
+  // Empty: not in a container. May change while the process lives (a runtime moves it there): the
+  // revision does then too.
+  kube::ContainerRef container;
 
   // True when /proc could not be read in full: the fields come from the exec event or the parent.
   bool degraded = false;

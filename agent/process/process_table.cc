@@ -303,6 +303,7 @@ void ProcessTable::fill_from_proc(Entry& entry, ProcSnapshot snapshot, int ances
     const auto owner = owners_.find(*snapshot.effective_uid);
     if (owner != owners_.end()) info.owner = owner->second;
   }
+  info.container = std::move(snapshot.container);
   info.args_truncated = facts.args_truncated;
   if (settings_.keep_args && !keep_args(facts.args, info)) {
     counters_.truncated_args += !info.args_truncated;

@@ -374,12 +374,12 @@ TEST(PodTable, ForgetsPodsAfterTheGraceAndKnowsNoMoreThanItMay) {
 }
 
 TEST(KubeObjects, ImagesAndDeployments) {
-  EXPECT_EQ(parse_image("nginx").tag, "latest");
-  EXPECT_EQ(parse_image("host:5000/nginx").repository, "host:5000/nginx");
-  EXPECT_EQ(parse_image("host:5000/nginx").tag, "latest");
-  EXPECT_EQ(parse_image("nginx:1@sha256:a").tag, "1");
-  EXPECT_EQ(parse_image("nginx@sha256:a").tag, "");
-  EXPECT_EQ(parse_image("nginx@sha256:a").repository, "nginx");
+  EXPECT_EQ(kube::parse_image("nginx").tag, "latest");
+  EXPECT_EQ(kube::parse_image("host:5000/nginx").repository, "host:5000/nginx");
+  EXPECT_EQ(kube::parse_image("host:5000/nginx").tag, "latest");
+  EXPECT_EQ(kube::parse_image("nginx:1@sha256:a").tag, "1");
+  EXPECT_EQ(kube::parse_image("nginx@sha256:a").tag, "");
+  EXPECT_EQ(kube::parse_image("nginx@sha256:a").repository, "nginx");
   EXPECT_EQ(deployment_of_replicaset("web-api-5d9c7b8f6c"), "web-api");
   EXPECT_EQ(deployment_of_replicaset("web"), "");
 }
