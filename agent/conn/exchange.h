@@ -132,6 +132,11 @@ struct Exchange {
   bool waits_on_wire = false;     // is in the wire index
   bool trace_derived = false;     // the trace's id is derived from its root's wire identity
   bool left_node = false;         // client: without a context, to whom nobody here has read it
+  bool is_ignored = false;  // no span is written of it, and what it causes hangs below its parent
+  bool is_sampled_out = false;  // its trace is not written
+  // Of 2^56 traces like this one so many are not written (Threshold). Before the trace is settled: what
+  // the rule of the process asks for; then what holds for the trace.
+  std::uint64_t sampling_rejected = 0;
   SpanId span_id;
   TraceId trace_id;  // valid: the trace is settled and the parent may no longer change
   SpanId parent_span_id;

@@ -3,7 +3,7 @@
 #include <bit>
 #include <chrono>
 
-#include "agent/receiver/span_settings.h"
+#include "agent/receiver/selector_settings.h"
 #include "pipeline/component/config_reader.h"
 
 namespace kernspan {
@@ -48,6 +48,13 @@ Result<EbpfConfig> EbpfConfig::read(const ConfigNode& node, ConfigWarnings& warn
   reader.boolean("url_query", &http.url_query);
   http.read(reader.section("http"));
   tracer.spans = http.options();
+  tracer.selectors =
+      std::make_shared<const Selectors>(http.options(), read_selectors(reader, http));
+  reader.string("selectors_file", &config.selectors_file);
+  if (!config.selectors_file.empty() && reader.has("selectors")) {
+    reader.error("selectors_file", "has the selectors; write them here or there, not both");
+  }
+  config.http = std::move(http);
   reader.boolean("cross_node_links", &tracer.links.across_nodes);
   reader.integer<std::size_t>("max_exchanges", &tracer.exchanges_max, 1024, 16u << 20);
   reader.integer<std::size_t>("max_connections", &tracer.connections_max, 1024, 16u << 20);

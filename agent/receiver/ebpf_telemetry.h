@@ -10,6 +10,7 @@
 #include "agent/golang/grpc_go_executables.h"
 #include "agent/probes/event_source.h"
 #include "agent/receiver/record_dispatch.h"
+#include "agent/receiver/selectors_file.h"
 #include "agent/receiver/tracer.h"
 #include "pipeline/component/factory.h"
 
@@ -27,6 +28,11 @@ class EbpfTelemetry {
     LinkCounters links;
     process::ProcessCounters processes;
     std::uint64_t mispredictions = 0;
+    SpanContentCounters content;
+    HeaderBudget headers;
+    std::size_t guessed_templates = 0;
+    std::uint64_t forgotten_templates = 0;
+    SelectorsFileCounters selectors_file;
     std::size_t connections = 0;
     std::size_t exchanges_held = 0;
     std::size_t process_count = 0;
@@ -43,6 +49,7 @@ class EbpfTelemetry {
 
  private:
   void collect(std::vector<MetricFamily>& families) const;
+  void add_selection(const Snapshot& now, std::vector<MetricFamily>& families) const;
   MetricFamily grpc_go_family(const golang::GrpcGoCounters& counters) const;
 
   const std::string id_;
