@@ -111,6 +111,7 @@ struct RuntimePrefix {
 
 constexpr std::array kRuntimePrefixes = {
     RuntimePrefix{"cri-containerd", ContainerRuntime::kContainerd},
+    RuntimePrefix{"containerd", ContainerRuntime::kContainerd},
     RuntimePrefix{"nerdctl", ContainerRuntime::kContainerd},
     RuntimePrefix{"crio", ContainerRuntime::kCrio},
     RuntimePrefix{"docker", ContainerRuntime::kDocker},
