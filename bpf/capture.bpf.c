@@ -72,6 +72,20 @@ int BPF_PROG(tp_exit, struct task_struct* task) {
   return 0;
 }
 
+SEC("?tp_btf/cgroup_mkdir")
+int BPF_PROG(tp_cgroup_make, struct cgroup* cgroup, const char* path) {
+  on_cgroup(cgroup, path, 0);
+  return 0;
+}
+
+/* A process is moved with all its threads, or with one of them, of which the first stands for it. */
+SEC("?tp_btf/cgroup_attach_task")
+int BPF_PROG(tp_cgroup_move, struct cgroup* cgroup, const char* path, struct task_struct* task,
+             bool with_all_threads) {
+  if (task->pid == task->tgid) on_cgroup(cgroup, path, task->tgid);
+  return 0;
+}
+
 SEC("?tp_btf/sched_switch")
 int BPF_PROG(tp_switch, bool is_preempted, struct task_struct* previous) {
   on_switch(is_preempted, previous);

@@ -43,18 +43,18 @@ PodPtr PodDirectory::find_ip(std::string_view ip) const {
   return known == nullptr ? nullptr : known->pod;
 }
 
-void PodDirectory::want(std::string_view container_id) {
+void PodDirectory::want(std::string_view id) {
   {
     const std::scoped_lock lock(mutex_);
-    if (wanted_.contains(container_id) || runs_.contains(container_id)) return;
+    if (wanted_.contains(id) || runs_.contains(id) || known_of(id) != nullptr) return;
     if (wanted_.size() >= settings_.wanted_max) {
       ++counters_.wanted_limit;
       return;
     }
     ++counters_.wanted;
-    wanted_.emplace(container_id, Wanted{.at_ns = clock_(),
-                                         .wait_ns = settings_.want_first_wait_ns,
-                                         .tries_left = settings_.want_tries});
+    wanted_.emplace(id, Wanted{.at_ns = clock_(),
+                               .wait_ns = settings_.want_first_wait_ns,
+                               .tries_left = settings_.want_tries});
   }
   if (wake_) wake_();
 }
@@ -96,9 +96,8 @@ bool PodDirectory::update(PodPtr pod, std::uint64_t now_ns) {
       return false;
     }
     ++counters_.added;
-    const PodPtr& added =
-        pods_.emplace(pod->uid, Known{.pod = pod, .list = list_, .gone_runs = {}})
-            .first->second.pod;
+    const PodPtr& added = pods_.emplace(pod->uid, Known{.pod = pod, .list = list_, .gone_runs = {}})
+                              .first->second.pod;
     index(*added);
     return true;
   }
@@ -128,6 +127,8 @@ bool PodDirectory::mark_gone(std::uint64_t now_ns) {
 }
 
 void PodDirectory::index(const Pod& pod) {
+  wanted_.erase(pod.uid);
+  wanted_.erase(pod.config_hash);
   if (!pod.config_hash.empty()) uids_by_hash_[pod.config_hash] = pod.uid;
   claim_ips(pod);
   for (std::size_t i = 0; i < pod.containers.size(); ++i) {
@@ -188,8 +189,8 @@ void PodDirectory::sweep() {
       due.push_back(uid);
       continue;
     }
-    const auto kept = std::ranges::find_if_not(
-        known.gone_runs, is_due, &std::pair<std::uint64_t, std::string>::first);
+    const auto kept = std::ranges::find_if_not(known.gone_runs, is_due,
+                                               &std::pair<std::uint64_t, std::string>::first);
     for (auto run = known.gone_runs.begin(); run != kept; ++run) runs_.erase(run->second);
     known.gone_runs.erase(known.gone_runs.begin(), kept);
   }

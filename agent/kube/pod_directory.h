@@ -30,6 +30,7 @@ struct PodMatch {
     return pod && container ? &pod->containers[*container] : nullptr;
   }
   explicit operator bool() const { return pod != nullptr; }
+  bool operator==(const PodMatch&) const = default;
 };
 
 struct PodDirectoryCounters {
@@ -39,6 +40,7 @@ struct PodDirectoryCounters {
   std::uint64_t forgotten = 0;     // after the retention: the normal end
   std::uint64_t evicted = 0;       // deleted pods that went before that, for room
   std::uint64_t left_out = 0;      // pods beyond pods_max, once per list
+  std::uint64_t ids_left_out = 0;  // containers beyond container_ids_max
   std::uint64_t wanted = 0;        // containers that refreshes were asked for
   std::uint64_t wanted_limit = 0;  // requests of these that there was no room for
 };
@@ -79,8 +81,8 @@ class PodDirectory {
   // Whether a list has come since the start.
   bool is_synced() const { return is_synced_.load(std::memory_order_acquire); }
 
-  // Asks for a list that has this container. Cheap; may be repeated.
-  void want(std::string_view container_id);
+  // Asks for a list that has this container (its id), or a pod (its uid). Cheap; may be repeated.
+  void want(std::string_view id);
 
   std::size_t size() const;
   std::size_t container_ids() const;
@@ -149,7 +151,7 @@ class PodDirectory {
   ByText<Run> runs_;          // by container id
   ByText<std::string> uids_by_hash_;
   ByText<std::string> uids_by_ip_;
-  ByText<Wanted> wanted_;  // by container id
+  ByText<Wanted> wanted_;  // by container id or pod uid
   PodDirectoryCounters counters_;
 };
 

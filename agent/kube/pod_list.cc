@@ -37,7 +37,8 @@ Result<std::vector<PodPtr>> PodListReader::read(std::string_view body) {
   while (problem.empty()) {
     at = skip_space(body, at + 1);  // behind '{' or ','
     if (at < body.size() && body[at] == '}' && !has_items) break;
-    const std::size_t key_end = at < body.size() && body[at] == '"' ? value_end(body, at, 1) : kNone;
+    const std::size_t key_end =
+        at < body.size() && body[at] == '"' ? value_end(body, at, 1) : kNone;
     const std::size_t colon = key_end == kNone ? kNone : skip_space(body, key_end);
     if (colon == kNone || colon >= body.size() || body[colon] != ':') {
       problem = "is cut, or not JSON";

@@ -1,6 +1,7 @@
 #include "agent/kube/pod_reader.h"
 
 #include <algorithm>
+#include <functional>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
@@ -24,12 +25,12 @@ constexpr const char* kConfigHash = "kubernetes.io/config.hash";
 constexpr const char* kConfigMirror = "kubernetes.io/config.mirror";
 constexpr const char* kConfigSource = "kubernetes.io/config.source";
 
-struct ListNames {
+struct ContainerLists {
   ContainerKind kind;
   const char* specs;
   const char* statuses;
 };
-constexpr ListNames kLists[] = {
+constexpr ContainerLists kLists[] = {
     {ContainerKind::kRegular, "containers", "containerStatuses"},
     {ContainerKind::kInit, "initContainers", "initContainerStatuses"},
     {ContainerKind::kEphemeral, "ephemeralContainers", "ephemeralContainerStatuses"},
@@ -63,7 +64,7 @@ class PodParser {
     pod_.labels = pairs(object(metadata, "labels"), [](const std::string&) { return true; });
     read_annotations(object(metadata, "annotations"));
     read_owner(metadata);
-    for (const ListNames& names : kLists) read_containers(spec, status, names);
+    for (const ContainerLists& names : kLists) read_containers(spec, status, names);
     if (bad_field_ == nullptr) {
       for (const auto& [value, key] : {std::pair{&pod_.uid, "uid"},
                                        {&pod_.name, "name"},
@@ -116,8 +117,7 @@ class PodParser {
   }
 
   // In the order of the keys, as nlohmann's objects are.
-  template <typename Keep>
-  Pairs pairs(const json& of, Keep keep) {
+  Pairs pairs(const json& of, const std::function<bool(const std::string& key)>& keep) {
     Pairs read;
     if (!of.is_object()) return read;
     for (const auto& [key, found] : of.items()) {
@@ -181,7 +181,7 @@ class PodParser {
                                unix_seconds(text(metadata, "creationTimestamp")));
   }
 
-  void read_containers(const json& spec, const json& status, const ListNames& names) {
+  void read_containers(const json& spec, const json& status, const ContainerLists& names) {
     for (const json& one : list(spec, names.specs)) {
       if (pod_.containers.size() == kContainersMax) {
         ++left_out_;

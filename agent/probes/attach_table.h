@@ -48,6 +48,13 @@ inline constexpr std::array kProcess = {
             "tracepoints sched_process_exec, sched_process_fork and sched_process_exit"},
 };
 
+inline constexpr std::array kTracepointCgroup = {"tp_cgroup_make", "tp_cgroup_move"};
+inline constexpr std::array kCgroups = {
+    Variant{"tracepoint", kTracepointCgroup,
+            "tracepoints cgroup_mkdir and cgroup_attach_task; bpf_rdonly_cast (kernel 6.2) or no "
+            "lockdown"},
+};
+
 inline constexpr std::array kTracepointSwitch = {"tp_switch"};
 inline constexpr std::array kTurns = {
     Variant{"tracepoint", kTracepointSwitch, "tracepoint sched_switch"},
@@ -67,6 +74,9 @@ inline constexpr std::array kAttachTable = {
     Group{"transfer", "the heads of messages", true, attach_table::kTransfer},
     Group{"connection", "connects and closes", false, attach_table::kConnection},
     Group{"process", "starts and ends of programs", false, attach_table::kProcess},
+    // Without it a container that was gone before anybody looked is not known.
+    Group{"cgroups", "containers that start and processes that move there", false,
+          attach_table::kCgroups},
     // Without it every sleep of a thread ends its turn (bpf/turns.bpf.h).
     Group{"turns", "when an event loop waits for events", false, attach_table::kTurns},
     Group{kGrpcGoGroup, "methods and goroutines of grpc-go calls", false, attach_table::kGrpcGo},

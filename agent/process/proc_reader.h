@@ -56,6 +56,9 @@ class ProcReader {
   // Of the environment only the variables of ProcessFacts are kept; the rest is wiped at once.
   std::expected<ProcSnapshot, ReadFailure> read(std::uint32_t tgid);
 
+  // Only ProcSnapshot::container.
+  std::expected<kube::ContainerRef, ReadFailure> container(std::uint32_t tgid);
+
   // Only ProcSnapshot::start_ticks: a process's identity, together with its tgid.
   std::expected<std::uint64_t, ReadFailure> start_ticks(std::uint32_t tgid);
 

@@ -45,6 +45,9 @@ struct ProcessInfo {
   std::string service_namespace;
   std::string service_version;
   std::string service_instance_id;  // empty when neither configured nor derivable
+  // By OTEL_SERVICE_NAME or OTEL_RESOURCE_ATTRIBUTES: the program's own word.
+  bool service_name_configured = false;
+  bool service_instance_configured = false;
   Runtime runtime = Runtime::kUnknown;
   std::string runtime_name;     // semantic conventions' process.runtime.name; empty unless certain
   std::string runtime_version;  // Go only: the version that built it, without "go"

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "agent/receiver/kubernetes_config.h"
 #include "agent/receiver/span_settings.h"
 #include "agent/receiver/tracer.h"
 #include "pipeline/component/config_node.h"
@@ -23,6 +24,10 @@ struct EbpfConfig {
   std::string selectors_file;  // empty: the selectors are tracer.selectors
   SpanSettings http;           // what a file of selectors begins with
   TracerSettings tracer;
+  KubernetesConfig kubernetes;
+
+  // The pods' annotations that these ask for are to be kept.
+  void keep_annotations_for(const Selectors& selectors);
 
   static Result<EbpfConfig> read(const ConfigNode& node, ConfigWarnings& warnings,
                                  const std::string& path);

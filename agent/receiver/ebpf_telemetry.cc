@@ -97,6 +97,24 @@ void EbpfTelemetry::dropped(std::size_t spans) {
   spans_dropped_.add(spans);
 }
 
+MetricFamily EbpfTelemetry::cgroup_family(const Snapshot& now) const {
+  MetricFamily family{.name = "kernspan_cgroups",
+                      .help = "Cgroups whose containers were learnt or asked for, by outcome.",
+                      .samples = {}};
+  for (const auto& [outcome, count] :
+       {std::pair<std::string_view, std::uint64_t>{"learnt", now.cgroups.learnt},
+        {"path_cut", now.processes.cgroup_paths_cut},
+        {"walk", now.cgroups.walks},
+        {"walk_cut", now.cgroups.walks_cut},
+        {"walk_blind", now.cgroups.walks_blind},
+        {"unknown", now.cgroups.unknown},
+        {"forgotten", now.cgroups.forgotten}}) {
+    family.samples.push_back({.labels = {{"receiver", id_}, {"outcome", std::string(outcome)}},
+                              .value = static_cast<double>(count)});
+  }
+  return family;
+}
+
 MetricFamily EbpfTelemetry::grpc_go_family(const golang::GrpcGoCounters& counters) const {
   MetricFamily family{.name = "kernspan_grpc_go_executables",
                       .help = "Executables of Go programs with HTTP/2 connections, by outcome.",
@@ -117,50 +135,6 @@ MetricFamily EbpfTelemetry::grpc_go_family(const golang::GrpcGoCounters& counter
   add("queue_full", counters.queue_full);
   add("process_gone", counters.process_gone);
   return family;
-}
-
-void EbpfTelemetry::add_selection(const Snapshot& now, std::vector<MetricFamily>& families) const {
-  const auto add = [&](std::string name, std::string help,
-                       std::vector<std::pair<std::string, std::uint64_t>> outcomes) {
-    MetricFamily family{.name = std::move(name), .help = std::move(help), .samples = {}};
-    for (auto& [outcome, count] : outcomes) {
-      family.samples.push_back({.labels = {{"receiver", id_}, {"outcome", std::move(outcome)}},
-                                .value = static_cast<double>(count)});
-    }
-    families.push_back(std::move(family));
-  };
-  add("kernspan_selected_exchanges", "Exchanges of which selectors let no span be written.",
-      {{"ignored", now.tracer.ignored_exchanges},
-       {"sampled_out", now.tracer.sampled_out_exchanges},
-       {"interim_left_out", now.tracer.ignored_interim}});
-  add("kernspan_selectors_file_reads", "Times that the file of selectors had changed, by outcome.",
-      {{"taken", now.selectors_file.taken}, {"refused", now.selectors_file.refused}});
-  add("kernspan_captured_headers",
-      "Values of captured header fields that are not shown as they came.",
-      {{"too_long", now.headers.too_long},
-       {"too_many", now.headers.too_many},
-       {"no_room", now.headers.no_room},
-       {"cut", now.content.header_values_cut},
-       {"redacted", now.content.header_values_redacted}});
-  add("kernspan_guessed_path_templates", "Path templates that were guessed, beyond their bounds.",
-      {{"bounded", now.content.templates_bounded}, {"forgotten", now.forgotten_templates}});
-  families.push_back(
-      {.name = "kernspan_reselected_processes",
-       .help = "Processes of which selectors have changed their minds.",
-       .samples = {{.labels = {{"receiver", id_}},
-                    .value = static_cast<double>(now.tracer.reselected_processes)}}});
-  const auto gauge = [&](std::string name, std::string help, std::size_t value) {
-    families.push_back(
-        {.name = std::move(name),
-         .help = std::move(help),
-         .type = MetricType::kGauge,
-         .samples = {{.labels = {{"receiver", id_}}, .value = static_cast<double>(value)}}});
-  };
-  gauge("kernspan_path_templates", "Path templates that are guessed.", now.guessed_templates);
-  gauge("kernspan_captured_header_bytes", "What captured header fields take.", now.headers.bytes);
-  gauge("kernspan_selectors_file_is_refused",
-        "1 while the file of selectors is not the one in force, because it is not valid.",
-        now.selectors_file.is_refused ? 1 : 0);
 }
 
 void EbpfTelemetry::collect(std::vector<MetricFamily>& families) const {
@@ -227,11 +201,13 @@ void EbpfTelemetry::collect(std::vector<MetricFamily>& families) const {
         {"evicted_exited", now.processes.evicted_exited},
         {"missed_exit", now.processes.missed_exits},
         {"pid_reused", now.processes.pid_reuses},
+        {"container_changed", now.processes.container_changes},
         {"ignored_transfers", now.tracer.ignored_process}}) {
     processes.samples.push_back(sample("outcome", name, count));
   }
   families.push_back(std::move(processes));
 
+  families.push_back(cgroup_family(now));
   families.push_back(grpc_go_family(now.grpc_go));
   add_selection(now, families);
 
@@ -247,7 +223,9 @@ void EbpfTelemetry::collect(std::vector<MetricFamily>& families) const {
         now.exchanges_held);
   gauge("kernspan_grpc_go_probed", "Executables that are probed for gRPC calls.",
         now.grpc_go_probed);
+  gauge("kernspan_cgroups_known", "Cgroups whose containers are known.", now.cgroups_known);
   gauge("kernspan_processes_known", "Entries of the process table.", now.process_count);
+  if (now.kubernetes) add_kubernetes_families(*now.kubernetes, id_, families);
   families.push_back({.name = "kernspan_causality_mispredictions",
                       .help = "Responses that the model of who works for whom got wrong.",
                       .samples = {{.labels = {{"receiver", id_}},

@@ -20,6 +20,7 @@
 #include "agent/conn/connection_table.h"
 #include "agent/process/process_table.h"
 #include "agent/process/resource.h"
+#include "agent/receiver/pod_enrichment.h"
 #include "agent/receiver/process_policy.h"
 #include "agent/select/process_selector.h"
 #include "agent/span/span_writer.h"
@@ -69,6 +70,9 @@ class Tracer final : public ExchangeObserver {
   Tracer(TracerSettings settings, process::ProcessTable& processes, process::HostInfo host,
          Linker::RandomId random_id, IgnoreProcess ignore_process);
 
+  // Spans are told of their pods. It outlives the tracer; set before the first event.
+  void enrich_with(PodEnrichment& pods);
+
   // --- events, in the order of the ring ---
   void on_transfer(const ks_transfer_event& event, std::string_view bytes);
   void on_connect(const ks_connect_event& event);
@@ -77,6 +81,7 @@ class Tracer final : public ExchangeObserver {
   void on_fork(const ks_fork_event& event);
   void on_exit(const ks_exit_event& event);
   void on_grpc_call(const ks_grpc_call_event& event, std::string_view method);
+  void on_cgroup(const ks_cgroup_event& event, std::string_view path, bool is_cut);
 
   // Called when a Go program is seen with an HTTP/2 connection (true), and when such a process has gone
   // or runs another program.
@@ -130,11 +135,22 @@ class Tracer final : public ExchangeObserver {
                    std::uint64_t goroutine, std::uint64_t turn) const;
   void select_again();
   void judge(Exchange& exchange);
-  SpanContext context_of(const Exchange& exchange);
-  void write(Exchange& exchange, otlp::RequestEncoder& encoder);
+  ProcessPod pod_of(const process::ProcessInfo& process);
+  SpanContext context_of(const Exchange& exchange, const process::ProcessInfo& process);
+  // Encoded, with what is known of the pod.
+  struct Resource {
+    std::string encoded;
+    process::PodContext pod;
+    std::uint64_t pods_generation = 0;  // when `pod` was looked up
+  };
+
+  void write(Exchange& exchange, const process::ProcessInfo& process,
+             otlp::RequestEncoder& encoder);
   void write_interim(Exchange& exchange, std::uint64_t now_ns, otlp::RequestEncoder& encoder);
-  void begin_resource(std::uint32_t tgid, otlp::RequestEncoder& encoder);
-  const std::string& resource_of(std::uint32_t tgid);
+  void begin_resource(const process::ProcessInfo& process, otlp::RequestEncoder& encoder);
+  Resource& resource_of(const process::ProcessInfo& process);
+  bool awaits_pod(const process::ProcessInfo& process);
+  bool awaits_pods(const Exchange& exchange);
   void sweep(std::uint64_t now_ns);
 
   TracerSettings settings_;
@@ -154,8 +170,11 @@ class Tracer final : public ExchangeObserver {
   std::deque<Waiting> waiting_;  // by due_ns
   std::vector<ExchangePtr> to_report_;
   std::unordered_map<std::uint32_t, Program> programs_;
-  std::unordered_map<std::uint64_t, std::string> resources_;  // by ProcessInfo::revision
-  const std::string* begun_resource_ = nullptr;  // in resources_: of the span written last
+  std::unordered_map<std::uint64_t, Resource> resources_;  // by ProcessInfo::revision
+  const Resource* begun_resource_ = nullptr;  // in resources_: of the span written last
+  std::uint64_t selected_generation_ = 0;     // of pods_, when the selectors were applied last
+  PodEnrichment* pods_ = nullptr;             // null: nothing is to be known of pods
+  std::uint64_t now_ns_ = 0;                  // of the last flush
   std::int64_t wall_offset_ns_ = 0;
   std::uint64_t swept_ns_ = 0;
 };
