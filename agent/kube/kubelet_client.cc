@@ -192,8 +192,8 @@ void KubeletClient::publish(const Outcome& outcome, std::uint64_t began_ns) {
   if (outcome.state == KubeletState::kReachable) {
     log_info("kubelet: {} is reachable: {} pods", settings_.access.url, directory_.size());
   } else {
-    log_warn("kubelet: {}: {}. Spans of pods that are not known are marked.",
-             settings_.access.url, outcome.problem);
+    log_warn("kubelet: {}: {}. Spans of pods that are not known are marked.", settings_.access.url,
+             outcome.problem);
   }
 }
 

@@ -18,7 +18,7 @@ from tiers import ROOT, Daemon, bin_folder  # noqa: E402
 
 JOBS, MESH = ROOT / "deploy" / "jobs", ROOT / "deploy" / "mesh"
 CHART = ROOT / "deploy" / "helm" / "kernspan"
-GATEWAY_HOST = "kernspan-gateway.kernspan.svc.cluster.local"
+GATEWAY_HOST = "kernspan-gateway.opentelemetry.svc.cluster.local"
 
 
 def documents(path):

@@ -84,7 +84,7 @@ class Fleet:
         self._replicas = [f"localhost:{free_port()}" for _ in range(GATEWAYS)]
         self._environment = {
             "CERTIFICATE": str(certificate), "KEY": str(key), "AUTHORITY": str(self._authority.certificate),
-            "TOKENS": str(self.folder / "tokens"), "SPANS_FILE": str(self.folder / "spans.jsonl"),
+            "TOKENS": str(self.folder / "tokens"), "NO_KUBELET": f"127.0.0.1:{free_port()}", "SPANS_FILE": str(self.folder / "spans.jsonl"),
             "KUBECONFIG": str(self._api.kubeconfig), "GATEWAY_ENDPOINT": self._gateways[0],
             "FEDERATION_ENDPOINT": self._local["FEDERATION"],
             "FEDERATION_HTTP_ENDPOINT": self._local["FEDERATION_HTTP"],

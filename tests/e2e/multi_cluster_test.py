@@ -99,7 +99,7 @@ class MultiClusterTest(unittest.TestCase):
         first = next(call for call in calls if call[0] == "helm")
         self.assertEqual(first, [
             "helm", "upgrade", "--install", "kernspan", str(self.chart), "--kube-context", "c-context",
-            "--namespace", "kernspan", "--create-namespace", "--wait", "--timeout", "3m",
+            "--namespace", "opentelemetry", "--create-namespace", "--wait", "--timeout", "3m",
             "--values", f"{self.folder}/central.yaml", "--values", f"{self.folder}/common.yaml",
             "--set", "image.tag=1.2"])
         self.assertEqual(self.contexts(calls, "kubectl", "rollout"),
@@ -133,7 +133,7 @@ class MultiClusterTest(unittest.TestCase):
         done, _ = self.deploy()
         self.assertEqual(done.returncode, 1)
         self.assert_table(done, central="ok", a="ok", b="failed")
-        self.assertIn("helm --kube-context b-context -n kernspan rollback kernspan", done.stdout)
+        self.assertIn("helm --kube-context b-context -n opentelemetry rollback kernspan", done.stdout)
 
     def test_a_release_without_workloads_is_no_success(self):
         self.answer((["get", "daemonsets,deployments,statefulsets", "a-context"], 0, ""))
