@@ -3,6 +3,7 @@
 #include <bit>
 #include <chrono>
 
+#include "agent/receiver/selector_settings.h"
 #include "pipeline/component/config_reader.h"
 
 namespace kernspan {
@@ -43,7 +44,17 @@ Result<EbpfConfig> EbpfConfig::read(const ConfigNode& node, ConfigWarnings& warn
   reader.string_list("include_executables", &tracer.policy.include_executables);
   reader.string_list("exclude_executables", &tracer.policy.exclude_executables);
   reader.string_list("network_namespaces", &config.network_namespaces);
-  reader.boolean("url_query", &tracer.spans.url_query);
+  SpanSettings http;
+  reader.boolean("url_query", &http.url_query);
+  http.read(reader.section("http"));
+  tracer.spans = http.options();
+  tracer.selectors =
+      std::make_shared<const Selectors>(http.options(), read_selectors(reader, http));
+  reader.string("selectors_file", &config.selectors_file);
+  if (!config.selectors_file.empty() && reader.has("selectors")) {
+    reader.error("selectors_file", "has the selectors; write them here or there, not both");
+  }
+  config.http = std::move(http);
   reader.boolean("cross_node_links", &tracer.links.across_nodes);
   reader.integer<std::size_t>("max_exchanges", &tracer.exchanges_max, 1024, 16u << 20);
   reader.integer<std::size_t>("max_connections", &tracer.connections_max, 1024, 16u << 20);

@@ -33,6 +33,15 @@ bool is_event_loop_program(const process::ProcessInfo& info) {
          info.executable_name == "haproxy" || info.executable_name == "envoy";
 }
 
+// Null where none are: connections then look no further.
+const HeaderCapture* captured_headers(const Selectors& selectors) {
+  return selectors.headers().empty() ? nullptr : &selectors.headers();
+}
+
+std::uint16_t server_port(const Exchange& exchange) {
+  return exchange.role == Role::kServer ? exchange.local.port : exchange.remote.port;
+}
+
 }  // namespace
 
 Tracer::Tracer(TracerSettings settings, process::ProcessTable& processes, process::HostInfo host,
@@ -41,22 +50,28 @@ Tracer::Tracer(TracerSettings settings, process::ProcessTable& processes, proces
       processes_(processes),
       host_(std::move(host)),
       ignore_process_(std::move(ignore_process)),
+      selector_(settings_.selectors ? settings_.selectors
+                                    : std::make_shared<const Selectors>(
+                                          settings_.spans, std::vector<SelectorRule>()),
+                settings_.find_pod),
       pool_(settings_.exchanges_max),
       linker_(settings_.links, std::move(random_id)),
       environment_{.pool = pool_,
                    .observer = *this,
                    .counters = counters_.connections,
                    .calls = calls_,
+                   .header_budget = header_budget_,
+                   .headers = captured_headers(selector_.selectors()),
                    .stream_report_interval_ns = settings_.stream_report_interval_ns},
-      connections_(environment_, settings_.connections_max),
-      writer_(settings_.spans) {}
+      connections_(environment_, settings_.connections_max) {}
 
 Tracer::Program& Tracer::program_of(std::uint32_t tgid) {
   const auto [place, is_new] = programs_.try_emplace(tgid);
   Program& program = place->second;
   if (!is_new) return program;
   const process::ProcessInfo& info = processes_.find(tgid);
-  program.traced = settings_.policy.traces(tgid, info.executable_name);
+  program.in_policy = settings_.policy.traces(tgid, info.executable_name);
+  program.traced = program.in_policy && selector_.captures(info);
   program.is_go = info.runtime == process::Runtime::kGo;
   program.is_event_loop = is_event_loop_program(info);
   if (!program.traced) {
@@ -164,6 +179,46 @@ void Tracer::forget_program(std::uint32_t tgid) {
   linker_.process_gone(tgid);
 }
 
+// --- selectors --------------------------------------------------------------------------------
+
+void Tracer::change_selectors(std::shared_ptr<const Selectors> selectors) {
+  selector_.change(std::move(selectors));
+  environment_.headers = captured_headers(selector_.selectors());
+  select_again();
+}
+
+void Tracer::pods_changed() {
+  selector_.forget();
+  select_again();
+}
+
+void Tracer::select_again() {
+  for (auto& [tgid, program] : programs_) {
+    const bool traced = program.in_policy && selector_.captures(processes_.find(tgid));
+    if (traced == program.traced) continue;
+    program.traced = traced;
+    ++counters_.reselected_processes;
+    ignore_process_(tgid, !traced);
+  }
+}
+
+// Decides on the exchange and on all that its place in the trace depends on; what is settled stays.
+void Tracer::judge(Exchange& exchange) {
+  if (selector_.is_trivial()) return;
+  for (Exchange* at = &exchange; at && !at->trace_id.is_valid(); at = at->parent.get()) {
+    const Verdict verdict = selector_.judge(processes_.find(at->tgid), server_port(*at));
+    at->is_ignored = !verdict.is_traced;
+    at->sampling_rejected = verdict.sampling.rejected;
+  }
+}
+
+SpanContext Tracer::context_of(const Exchange& exchange) {
+  const process::ProcessInfo& info = processes_.find(exchange.tgid);
+  return {.options = selector_.options(info, server_port(exchange)),
+          .service = info.service_name,
+          .peer = peers_ ? peers_->of(exchange.remote) : nullptr};
+}
+
 // --- exchanges --------------------------------------------------------------------------------
 
 void Tracer::on_request(Exchange& exchange, const Caller& caller, bool first_on_connection) {
@@ -227,6 +282,10 @@ void Tracer::flush(std::uint64_t now_ns, std::int64_t wall_offset_ns,
                    otlp::RequestEncoder& encoder) {
   wall_offset_ns_ = wall_offset_ns;
   now_ns_ = now_ns;
+  if (pods_ && pods_->generation() != selected_generation_) {
+    selected_generation_ = pods_->generation();
+    pods_changed();
+  }
   const bool pressed =
       pool_.in_use() * kPressureDenominator > settings_.exchanges_max * kPressureNumerator;
   while (!waiting_.empty() && (waiting_.front().due_ns <= now_ns || pressed)) {
@@ -257,6 +316,7 @@ void Tracer::finish(std::uint64_t, otlp::RequestEncoder& encoder) {
 
 void Tracer::write(Exchange& exchange, const process::ProcessInfo& process,
                    otlp::RequestEncoder& encoder) {
+  judge(exchange);
   linker_.settle(exchange);
   // The two ends are stamped on two processors, after the transfer: what was sent cannot end later
   // than it was received. A client that gave up has not received it.
@@ -269,16 +329,29 @@ void Tracer::write(Exchange& exchange, const process::ProcessInfo& process,
   if (exchange.evidence == Evidence::kWire && share_method(*exchange.parent, exchange)) {
     ++counters_.connections.http2.methods_shared;
   }
+  if (exchange.is_ignored) {
+    ++counters_.ignored_exchanges;
+    return;
+  }
+  if (exchange.is_sampled_out) {
+    ++counters_.sampled_out_exchanges;
+    return;
+  }
   begin_resource(process, encoder);
-  writer_.write(exchange, encoder);
+  writer_.write(exchange, context_of(exchange), encoder);
   ++counters_.spans;
 }
 
 void Tracer::write_interim(Exchange& exchange, std::uint64_t now_ns,
                            otlp::RequestEncoder& encoder) {
+  judge(exchange);
   linker_.settle(exchange);
+  if (exchange.is_ignored || exchange.is_sampled_out) {
+    ++counters_.ignored_interim;
+    return;
+  }
   begin_resource(processes_.find(exchange.tgid), encoder);
-  writer_.write_interim(exchange, linker_.new_span_id(), now_ns, encoder);
+  writer_.write_interim(exchange, context_of(exchange), linker_.new_span_id(), now_ns, encoder);
   exchange.stream->last_report_ns = now_ns;
   ++counters_.interim_spans;
 }
@@ -328,7 +401,8 @@ void Tracer::sweep(std::uint64_t now_ns) {
 }
 
 std::size_t Tracer::held() const {
-  return counters_.connections.exchanges_opened - counters_.spans;
+  return counters_.connections.exchanges_opened - counters_.spans - counters_.ignored_exchanges -
+         counters_.sampled_out_exchanges;
 }
 
 }  // namespace kernspan
