@@ -30,7 +30,8 @@ class ExchangeAttributes {
   // RST_STREAM, the evidence of the link, what a gateway needs to join the trace with another node's,
   // and what is missing.
   void add_facts(const Exchange& exchange);
-  // That the trace's id is derived, if it is: on every span of it.
+  // That the trace's id is derived, and how many traces it stands for, if more than one: on every span
+  // of it.
   void add_trace_mark(const Exchange& exchange);
 
   // The peer's address as text, after add_addresses().
