@@ -38,6 +38,9 @@ void log_probes(const probes::ProbeReport& report) {
                group.purpose);
     }
   }
+  for (const std::string& line : probes::missing_privileges(report.privileges, false)) {
+    log_warn("ebpf: {}", line);
+  }
 }
 
 }  // namespace
