@@ -78,6 +78,7 @@ Status EbpfReceiver::find_network_namespaces() {
 
 Status EbpfReceiver::start() {
   if (Status found = find_network_namespaces(); !found) return found;
+  if (Status read = read_selectors_file(); !read) return read;
   probes::CaptureSettings settings;
   settings.ring_bytes = config_.ring_buffer_bytes;
   settings.variant = config_.capture_variant;
@@ -118,6 +119,17 @@ Status EbpfReceiver::start() {
   return {};
 }
 
+Status EbpfReceiver::read_selectors_file() {
+  if (config_.selectors_file.empty()) return {};
+  selectors_file_ = std::make_unique<SelectorsFile>(
+      SelectorsFile::Settings{.path = config_.selectors_file, .defaults = config_.http});
+  Result<std::shared_ptr<const Selectors>> first = selectors_file_->start();
+  if (!first) return permanent("ebpf: selectors_file: " + first.error().message);
+  config_.tracer.selectors = *std::move(first);
+  config_.keep_annotations_for(*config_.tracer.selectors);
+  return {};
+}
+
 void EbpfReceiver::ask_kubelet(const std::string& host_name) {
   pods_ = std::make_unique<kube::PodDirectory>(config_.kubernetes.directory,
                                                [this] { return clock_.monotonic_ns(); });
@@ -127,6 +139,10 @@ void EbpfReceiver::ask_kubelet(const std::string& host_name) {
   enrichment_ = std::make_unique<PodEnrichment>(config_.kubernetes.enrichment, *pods_,
                                                 [this] { return kubelet_->state(); });
   tracer_->enrich_with(*enrichment_);
+  if (config_.kubernetes.peers) {
+    peer_names_ = std::make_unique<PeerNames>(*pods_, config_.kubernetes.attributes);
+    tracer_->name_peers(*peer_names_);
+  }
   kubelet_->start();
 }
 
@@ -182,6 +198,9 @@ std::size_t EbpfReceiver::turn(bool pass) {
   tracer_->flush(now_ns, wall_offset_ns, encoder_);
   keep_budget(now_ns);
   if (!pass) return records;
+  if (selectors_file_) {
+    if (auto changed = selectors_file_->take()) tracer_->change_selectors(std::move(changed));
+  }
   publish();
   retry_held();
   if (!encoder_.empty()) pass_on(encoder_.take());
@@ -214,6 +233,11 @@ void EbpfReceiver::publish() {
        .processes = processes_->counters(),
        .cgroups = processes_->cgroups().counters(),
        .mispredictions = tracer_->linker().contexts().mispredictions(),
+       .content = tracer_->span_writer().counters(),
+       .headers = tracer_->header_budget(),
+       .guessed_templates = tracer_->span_writer().template_bounds().size(),
+       .forgotten_templates = tracer_->span_writer().template_bounds().forgotten(),
+       .selectors_file = selectors_file_ ? selectors_file_->counters() : SelectorsFileCounters{},
        .connections = tracer_->connections(),
        .exchanges_held = tracer_->held(),
        .process_count = processes_->size(),
@@ -280,6 +304,7 @@ void EbpfReceiver::stop(std::chrono::steady_clock::time_point) {
   // What the kernel has sent by now is still read; what comes later nobody promised to trace.
   if (grpc_go_) grpc_go_->stop();
   if (grpc_core_) grpc_core_->stop();
+  if (selectors_file_) selectors_file_->stop();
   if (kubelet_) kubelet_->stop();
   source_->detach();
   while (turn(true) > 0) {

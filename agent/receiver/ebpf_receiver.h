@@ -20,6 +20,7 @@
 #include "agent/receiver/overhead_budget.h"
 #include "agent/receiver/own_cost.h"
 #include "agent/receiver/record_dispatch.h"
+#include "agent/receiver/selectors_file.h"
 #include "agent/receiver/tracer.h"
 #include "pipeline/component/factory.h"
 
@@ -39,6 +40,7 @@ class EbpfReceiver final : public Receiver {
   EbpfReceiver(EbpfConfig config, const ComponentContext& context, Consumer& next);
 
   Status find_network_namespaces();
+  Status read_selectors_file();
   void watch_grpc_go();
   void watch_grpc_core();
   void ask_kubelet(const std::string& host_name);
@@ -64,11 +66,13 @@ class EbpfReceiver final : public Receiver {
   std::unique_ptr<probes::Capture> source_;
   std::unique_ptr<golang::GrpcGoWatch> grpc_go_;           // null: switched off, or not possible
   std::unique_ptr<grpc_core::OldProcessWatch> grpc_core_;  // the same
+  std::unique_ptr<SelectorsFile> selectors_file_;          // only when one is set
   std::unique_ptr<process::ProcessTable> processes_;
   // Null without a `kubernetes` section.
   std::unique_ptr<kube::PodDirectory> pods_;
   std::unique_ptr<kube::KubeletClient> kubelet_;
   std::unique_ptr<PodEnrichment> enrichment_;
+  std::unique_ptr<PeerNames> peer_names_;  // null: switched off as well
   std::unique_ptr<Tracer> tracer_;
   std::unique_ptr<RecordDispatch> dispatch_;
   OverheadBudget budget_;

@@ -22,6 +22,10 @@ void ExchangeAttributes::add_addresses(const Exchange& exchange, std::string_vie
 }
 
 void ExchangeAttributes::add_facts(const Exchange& exchange) {
+  if (peer_service_) {
+    add("service.peer.name", std::string_view(peer_service_->name));
+    add("service.peer.namespace", std::string_view(peer_service_->namespace_name));
+  }
   if (exchange.stream && !exchange.stream->reset.empty()) {
     add("kernspan.http2.reset", exchange.stream->reset);
     add("kernspan.http2.reset_by",
@@ -29,10 +33,6 @@ void ExchangeAttributes::add_facts(const Exchange& exchange) {
   }
   if (exchange.evidence != Evidence::kNone) {
     add(kLinkEvidenceKey, evidence_name(exchange.evidence));
-  }
-  if (exchange.shed_step != 0) {
-    add(kAdjustedCountKey, adjusted_count(exchange));
-    trace_state_text_ = shed_trace_state(exchange);
   }
   add_trace_mark(exchange);
   if (exchange.left_node) {
@@ -45,6 +45,8 @@ void ExchangeAttributes::add_facts(const Exchange& exchange) {
 
 void ExchangeAttributes::add_trace_mark(const Exchange& exchange) {
   if (exchange.trace_derived) add(kStitchDerivedKey, true);
+  if (const double count = adjusted_count(exchange); count != 1) add(kAdjustedCountKey, count);
+  trace_state_text_ = shed_trace_state(exchange);
 }
 
 otlp::SpanData ExchangeAttributes::span(const Exchange& exchange, std::string_view name,

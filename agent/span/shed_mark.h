@@ -1,4 +1,5 @@
-// How many spans one stands for that was kept when connections were left out (bpf/abi/shed.h).
+// How many spans one stands for that was kept when connections were left out (bpf/abi/shed.h), or traces not
+// sampled (agent/causality/head_sampling.h).
 // Spec: opentelemetry.io/docs/specs/otel/trace/tracestate-probability-sampling
 #pragma once
 
@@ -12,12 +13,12 @@ namespace kernspan {
 
 inline constexpr std::string_view kAdjustedCountKey = "sampling.adjusted_count";
 
-// 2^shed_step.
+// 1 divided by the probability of both together.
 double adjusted_count(const Exchange& exchange);
 
 // The exchange's tracestate with the threshold and the connection's randomness before it,
-// `ot=th:c;rv:...`; empty if nothing is to be added: nothing was left out, or an SDK has sampled before and has
-// left a member `ot` of its own.
+// `ot=th:c;rv:...`; if the trace was sampled as well, the threshold of both in the place of that one. Empty if
+// nothing is to be changed: nothing was left out, or an SDK has sampled before and has left a member `ot` of its own.
 std::string shed_trace_state(const Exchange& exchange);
 
 }  // namespace kernspan

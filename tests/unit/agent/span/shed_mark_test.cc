@@ -118,5 +118,19 @@ TEST_F(ShedMarkTest, OtherMembersStayAndThatOfAnSdkIsLeftAlone) {
   EXPECT_NE(shed_trace_state(exchange_), "");
 }
 
+// Half of the traces, and of these those on an eighth of the connections.
+TEST_F(ShedMarkTest, SamplingAndSheddingAreOneThreshold) {
+  exchange_.shed_step = 3;
+  exchange_.sampling_rejected = std::uint64_t{1} << 55;
+  exchange_.trace_state = "ot=th:8";
+  EXPECT_EQ(adjusted_count(exchange_), 16);
+  EXPECT_EQ(shed_trace_state(exchange_), "ot=th:f");
+  exchange_.trace_state = "ot=rv:ffffffffffffff;th:8,vendor=x";
+  EXPECT_EQ(shed_trace_state(exchange_), "ot=th:f,vendor=x");
+  exchange_.shed_step = 0;
+  EXPECT_EQ(adjusted_count(exchange_), 2);
+  EXPECT_EQ(shed_trace_state(exchange_), "");
+}
+
 }  // namespace
 }  // namespace kernspan
