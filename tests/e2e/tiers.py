@@ -65,7 +65,8 @@ class Metrics:
             if name.startswith("kernspan_stage_"):
                 stage = stages.setdefault(labels["stage"], [labels["unit"], {}, {}])
                 if name == "kernspan_stage_dropped":
-                    stage[2][labels["reason"]] = int(value)
+                    if value:
+                        stage[2][labels["reason"]] = int(value)
                 else:
                     stage[1][name.removeprefix("kernspan_stage_")] = int(value)
         return {name: Stage(unit, dropped=dropped, **counts)

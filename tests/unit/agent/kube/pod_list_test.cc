@@ -90,7 +90,9 @@ TEST(PodList, Vectors) {
       Result<std::vector<PodPtr>> pods = reader.read(vector.at("list").dump(indent));
       ASSERT_TRUE(pods) << pods.error().message;
       EXPECT_EQ(reader.counters().pods_bad, vector.at("bad_pods"));
-      if (vector.at("bad_pods") == 0) EXPECT_EQ(reader.counters().fields_left_out, 0u);
+      if (vector.at("bad_pods") == 0) {
+        EXPECT_EQ(reader.counters().fields_left_out, 0u);
+      }
       directory.apply(*std::move(pods));
       for (const json& expected : vector.at("expect")) {
         expect_lookup(directory, options, expected);
