@@ -69,6 +69,14 @@ void EbpfTelemetry::publish(const Snapshot& now) {
   const ConnCounters& conn_before = before.tracer.connections;
   exchanges_.take(conn.exchanges_opened - conn_before.exchanges_opened);
   exchanges_.hold(conn.exchanges_opened - conn_before.exchanges_opened);
+  for (const auto& [reason, count] :
+       {std::pair{"ignored", now.tracer.ignored_exchanges - before.tracer.ignored_exchanges},
+        std::pair{"sampled_out",
+                  now.tracer.sampled_out_exchanges - before.tracer.sampled_out_exchanges}}) {
+    if (count == 0) continue;
+    exchanges_.release(count);
+    exchanges_.dropped(reason).add(count);
+  }
   exchanges_.release(now.tracer.spans - before.tracer.spans);
   exchanges_.pass_on(now.tracer.spans - before.tracer.spans);
   // Requests without room were never opened; they are taken and dropped.
@@ -214,6 +222,7 @@ void EbpfTelemetry::collect(std::vector<MetricFamily>& families) const {
 
   families.push_back(cgroup_family(now));
   families.push_back(grpc_go_family(now.grpc_go));
+  add_selection(now, families);
 
   const auto gauge = [&](std::string name, std::string help, std::size_t value) {
     families.push_back(
