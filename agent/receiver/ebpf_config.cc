@@ -1,5 +1,6 @@
 #include "agent/receiver/ebpf_config.h"
 
+#include <algorithm>
 #include <bit>
 #include <chrono>
 
@@ -22,6 +23,12 @@ void read_wait(ConfigReader& reader, std::string_view key, std::uint64_t* value_
 }
 
 }  // namespace
+
+void EbpfConfig::keep_annotations_for(const Selectors& selectors) {
+  for (const std::string& key : selectors.annotation_keys()) {
+    kubernetes.kubelet.fields.annotations.push_back(key);
+  }
+}
 
 Result<EbpfConfig> EbpfConfig::read(const ConfigNode& node, ConfigWarnings& warnings,
                                     const std::string& path) {
@@ -64,6 +71,11 @@ Result<EbpfConfig> EbpfConfig::read(const ConfigNode& node, ConfigWarnings& warn
   read_wait(reader, "stream_report_interval", &tracer.stream_report_interval_ns, minutes(24 * 60));
   if (reader.has("kubernetes")) {
     read_kubernetes_config(reader.section("kubernetes"), &config.kubernetes);
+    config.keep_annotations_for(*tracer.selectors);
+  } else if (std::ranges::any_of(tracer.selectors->rules(), [](const SelectorRule& rule) {
+               return rule.match.asks_for_pod();
+             })) {
+    reader.warning("selectors", "rules that ask for pods never fit without a kubernetes section");
   }
   if (Status finished = reader.finish(); !finished) return std::unexpected(finished.error());
   return config;

@@ -26,6 +26,9 @@ struct EbpfConfig {
   TracerSettings tracer;
   KubernetesConfig kubernetes;
 
+  // The pods' annotations that these ask for are to be kept.
+  void keep_annotations_for(const Selectors& selectors);
+
   static Result<EbpfConfig> read(const ConfigNode& node, ConfigWarnings& warnings,
                                  const std::string& path);
 };

@@ -89,7 +89,6 @@ Status EbpfReceiver::start() {
   config_.tracer.resources.pods.node_name = node_name(kube::system_sources());
   processes_ = std::make_unique<process::ProcessTable>(process::ProcessTable::Settings{}, host,
                                                        [this] { return clock_.monotonic_ns(); });
-  if (config_.kubernetes.enabled) ask_kubelet(host.name);
   tracer_ = std::make_unique<Tracer>(config_.tracer, *processes_, host, random_ids(),
                                      [this](std::uint32_t tgid, bool ignore) {
                                        if (ignore) {
@@ -98,8 +97,7 @@ Status EbpfReceiver::start() {
                                          source_->forget_process(tgid);
                                        }
                                      });
-  if (enrichment_) tracer_->enrich_with(*enrichment_);
-  if (peer_names_) tracer_->name_peers(*peer_names_);
+  if (config_.kubernetes.enabled) ask_kubelet(host.name);
   watch_grpc_go();
   dispatch_ = std::make_unique<RecordDispatch>(*tracer_);
   if (!config_.record_file.empty()) {
@@ -112,6 +110,17 @@ Status EbpfReceiver::start() {
   return {};
 }
 
+Status EbpfReceiver::read_selectors_file() {
+  if (config_.selectors_file.empty()) return {};
+  selectors_file_ = std::make_unique<SelectorsFile>(
+      SelectorsFile::Settings{.path = config_.selectors_file, .defaults = config_.http});
+  Result<std::shared_ptr<const Selectors>> first = selectors_file_->start();
+  if (!first) return permanent("ebpf: selectors_file: " + first.error().message);
+  config_.tracer.selectors = *std::move(first);
+  config_.keep_annotations_for(*config_.tracer.selectors);
+  return {};
+}
+
 void EbpfReceiver::ask_kubelet(const std::string& host_name) {
   pods_ = std::make_unique<kube::PodDirectory>(config_.kubernetes.directory,
                                                [this] { return clock_.monotonic_ns(); });
@@ -120,27 +129,12 @@ void EbpfReceiver::ask_kubelet(const std::string& host_name) {
   kubelet_ = std::make_unique<kube::KubeletClient>(std::move(settings), *pods_, clock_);
   enrichment_ = std::make_unique<PodEnrichment>(config_.kubernetes.enrichment, *pods_,
                                                 [this] { return kubelet_->state(); });
-  config_.tracer.find_pod = [this](const process::ProcessInfo& process) -> ProcessPod {
-    const std::uint64_t now_ns = clock_.monotonic_ns();
-    const kube::PodMatch& match = enrichment_->context_of(process.container, now_ns).match;
-    return {.pod = match.pod,
-            .container = match.container_info(),
-            .is_pending = !match && enrichment_->awaits(process.container, now_ns)};
-  };
+  tracer_->enrich_with(*enrichment_);
   if (config_.kubernetes.peers) {
     peer_names_ = std::make_unique<PeerNames>(*pods_, config_.kubernetes.attributes);
+    tracer_->name_peers(*peer_names_);
   }
   kubelet_->start();
-}
-
-Status EbpfReceiver::read_selectors_file() {
-  if (config_.selectors_file.empty()) return {};
-  selectors_file_ = std::make_unique<SelectorsFile>(
-      SelectorsFile::Settings{.path = config_.selectors_file, .defaults = config_.http});
-  Result<std::shared_ptr<const Selectors>> first = selectors_file_->start();
-  if (!first) return permanent("ebpf: selectors_file: " + first.error().message);
-  config_.tracer.selectors = *std::move(first);
-  return {};
 }
 
 void EbpfReceiver::watch_grpc_go() {
@@ -266,8 +260,8 @@ void EbpfReceiver::stop(std::chrono::steady_clock::time_point) {
   thread_.join();
   // What the kernel has sent by now is still read; what comes later nobody promised to trace.
   if (grpc_go_) grpc_go_->stop();
-  if (kubelet_) kubelet_->stop();
   if (selectors_file_) selectors_file_->stop();
+  if (kubelet_) kubelet_->stop();
   source_->detach();
   while (turn(true) > 0) {
   }

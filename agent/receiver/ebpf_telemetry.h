@@ -54,8 +54,8 @@ class EbpfTelemetry {
 
  private:
   void collect(std::vector<MetricFamily>& families) const;
-  MetricFamily cgroup_family(const Snapshot& now) const;
   void add_selection(const Snapshot& now, std::vector<MetricFamily>& families) const;
+  MetricFamily cgroup_family(const Snapshot& now) const;
   MetricFamily grpc_go_family(const golang::GrpcGoCounters& counters) const;
 
   const std::string id_;

@@ -33,15 +33,6 @@ bool is_event_loop_program(const process::ProcessInfo& info) {
          info.executable_name == "haproxy" || info.executable_name == "envoy";
 }
 
-// Null where none are: connections then look no further.
-const HeaderCapture* captured_headers(const Selectors& selectors) {
-  return selectors.headers().empty() ? nullptr : &selectors.headers();
-}
-
-std::uint16_t server_port(const Exchange& exchange) {
-  return exchange.role == Role::kServer ? exchange.local.port : exchange.remote.port;
-}
-
 }  // namespace
 
 Tracer::Tracer(TracerSettings settings, process::ProcessTable& processes, process::HostInfo host,
@@ -61,7 +52,7 @@ Tracer::Tracer(TracerSettings settings, process::ProcessTable& processes, proces
                    .counters = counters_.connections,
                    .calls = calls_,
                    .header_budget = header_budget_,
-                   .headers = captured_headers(selector_.selectors()),
+                   .headers = selector_.selectors().captured(),
                    .stream_report_interval_ns = settings_.stream_report_interval_ns},
       connections_(environment_, settings_.connections_max) {}
 
@@ -179,46 +170,6 @@ void Tracer::forget_program(std::uint32_t tgid) {
   linker_.process_gone(tgid);
 }
 
-// --- selectors --------------------------------------------------------------------------------
-
-void Tracer::change_selectors(std::shared_ptr<const Selectors> selectors) {
-  selector_.change(std::move(selectors));
-  environment_.headers = captured_headers(selector_.selectors());
-  select_again();
-}
-
-void Tracer::pods_changed() {
-  selector_.forget();
-  select_again();
-}
-
-void Tracer::select_again() {
-  for (auto& [tgid, program] : programs_) {
-    const bool traced = program.in_policy && selector_.captures(processes_.find(tgid));
-    if (traced == program.traced) continue;
-    program.traced = traced;
-    ++counters_.reselected_processes;
-    ignore_process_(tgid, !traced);
-  }
-}
-
-// Decides on the exchange and on all that its place in the trace depends on; what is settled stays.
-void Tracer::judge(Exchange& exchange) {
-  if (selector_.is_trivial()) return;
-  for (Exchange* at = &exchange; at && !at->trace_id.is_valid(); at = at->parent.get()) {
-    const Verdict verdict = selector_.judge(processes_.find(at->tgid), server_port(*at));
-    at->is_ignored = !verdict.is_traced;
-    at->sampling_rejected = verdict.sampling.rejected;
-  }
-}
-
-SpanContext Tracer::context_of(const Exchange& exchange) {
-  const process::ProcessInfo& info = processes_.find(exchange.tgid);
-  return {.options = selector_.options(info, server_port(exchange)),
-          .service = info.service_name,
-          .peer = peers_ ? peers_->of(exchange.remote) : nullptr};
-}
-
 // --- exchanges --------------------------------------------------------------------------------
 
 void Tracer::on_request(Exchange& exchange, const Caller& caller, bool first_on_connection) {
@@ -282,10 +233,6 @@ void Tracer::flush(std::uint64_t now_ns, std::int64_t wall_offset_ns,
                    otlp::RequestEncoder& encoder) {
   wall_offset_ns_ = wall_offset_ns;
   now_ns_ = now_ns;
-  if (pods_ && pods_->generation() != selected_generation_) {
-    selected_generation_ = pods_->generation();
-    pods_changed();
-  }
   const bool pressed =
       pool_.in_use() * kPressureDenominator > settings_.exchanges_max * kPressureNumerator;
   while (!waiting_.empty() && (waiting_.front().due_ns <= now_ns || pressed)) {
@@ -294,7 +241,7 @@ void Tracer::flush(std::uint64_t now_ns, std::int64_t wall_offset_ns,
     if (waiting_.size() > kPrefetchAhead) prefetch(*waiting_[kPrefetchAhead].exchange);
     const process::ProcessInfo& process = processes_.find(entry.exchange->tgid);
     if (!pressed && ((now_ns < entry.until_ns && Linker::awaits_confirmation(*entry.exchange)) ||
-                     awaits_pod(process))) {
+                     awaits_pods(*entry.exchange))) {
       entry.due_ns = std::max(now_ns + settings_.join_wait_ns,
                               waiting_.empty() ? std::uint64_t{0} : waiting_.back().due_ns);
       waiting_.push_back(std::move(entry));
@@ -338,7 +285,7 @@ void Tracer::write(Exchange& exchange, const process::ProcessInfo& process,
     return;
   }
   begin_resource(process, encoder);
-  writer_.write(exchange, context_of(exchange), encoder);
+  writer_.write(exchange, context_of(exchange, process), encoder);
   ++counters_.spans;
 }
 
@@ -350,8 +297,10 @@ void Tracer::write_interim(Exchange& exchange, std::uint64_t now_ns,
     ++counters_.ignored_interim;
     return;
   }
-  begin_resource(processes_.find(exchange.tgid), encoder);
-  writer_.write_interim(exchange, context_of(exchange), linker_.new_span_id(), now_ns, encoder);
+  const process::ProcessInfo& process = processes_.find(exchange.tgid);
+  begin_resource(process, encoder);
+  writer_.write_interim(exchange, context_of(exchange, process), linker_.new_span_id(), now_ns,
+                        encoder);
   exchange.stream->last_report_ns = now_ns;
   ++counters_.interim_spans;
 }
@@ -397,6 +346,7 @@ void Tracer::sweep(std::uint64_t now_ns) {
   processes_.sweep(now_ns);
   linker_.sweep(now_ns);
   if (pods_) pods_->sweep(now_ns);
+  if (pods_ && pods_->generation() != selected_generation_) pods_changed();
   connections_.expire(now_ns, settings_.exchange_timeout_ns);
 }
 

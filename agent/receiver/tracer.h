@@ -72,7 +72,7 @@ class Tracer final : public ExchangeObserver {
          Linker::RandomId random_id, IgnoreProcess ignore_process);
 
   // Spans are told of their pods. It outlives the tracer; set before the first event.
-  void enrich_with(PodEnrichment& pods) { pods_ = &pods; }
+  void enrich_with(PodEnrichment& pods);
   // The same for peers that are pods of this node.
   void name_peers(PeerNames& peers) { peers_ = &peers; }
 
@@ -136,6 +136,10 @@ class Tracer final : public ExchangeObserver {
   void forget_program(std::uint32_t tgid);
   Caller caller_of(const Program& program, std::uint32_t tgid, std::uint32_t tid,
                    std::uint64_t goroutine, std::uint64_t turn) const;
+  void select_again();
+  void judge(Exchange& exchange);
+  ProcessPod pod_of(const process::ProcessInfo& process);
+  SpanContext context_of(const Exchange& exchange, const process::ProcessInfo& process);
   // Encoded, with what is known of the pod.
   struct Resource {
     std::string encoded;
@@ -145,13 +149,11 @@ class Tracer final : public ExchangeObserver {
 
   void write(Exchange& exchange, const process::ProcessInfo& process,
              otlp::RequestEncoder& encoder);
-  void select_again();
-  void judge(Exchange& exchange);
-  SpanContext context_of(const Exchange& exchange);
   void write_interim(Exchange& exchange, std::uint64_t now_ns, otlp::RequestEncoder& encoder);
   void begin_resource(const process::ProcessInfo& process, otlp::RequestEncoder& encoder);
   Resource& resource_of(const process::ProcessInfo& process);
   bool awaits_pod(const process::ProcessInfo& process);
+  bool awaits_pods(const Exchange& exchange);
   void sweep(std::uint64_t now_ns);
 
   TracerSettings settings_;
@@ -173,10 +175,10 @@ class Tracer final : public ExchangeObserver {
   std::unordered_map<std::uint32_t, Program> programs_;
   std::unordered_map<std::uint64_t, Resource> resources_;  // by ProcessInfo::revision
   const Resource* begun_resource_ = nullptr;  // in resources_: of the span written last
+  std::uint64_t selected_generation_ = 0;     // of pods_, when the selectors were applied last
   PodEnrichment* pods_ = nullptr;             // null: nothing is to be known of pods
   PeerNames* peers_ = nullptr;
-  std::uint64_t selected_generation_ = 0;  // of the pods that processes were selected by
-  std::uint64_t now_ns_ = 0;               // of the last flush
+  std::uint64_t now_ns_ = 0;  // of the last flush
   std::int64_t wall_offset_ns_ = 0;
   std::uint64_t swept_ns_ = 0;
 };

@@ -25,6 +25,11 @@ void ProcessSelector::change(std::shared_ptr<const Selectors> selectors) {
   selectors_ = std::move(selectors);
 }
 
+void ProcessSelector::find_pods(FindPod find_pod) {
+  selections_.clear();
+  find_pod_ = std::move(find_pod);
+}
+
 const Selection& ProcessSelector::selection_of(const process::ProcessInfo& process) {
   const auto known = selections_.find(process.revision);
   if (known != selections_.end()) return known->second;

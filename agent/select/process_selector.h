@@ -38,6 +38,7 @@ class ProcessSelector {
   ProcessSelector(std::shared_ptr<const Selectors> selectors, FindPod find_pod);
 
   void change(std::shared_ptr<const Selectors> selectors);
+  void find_pods(FindPod find_pod);
   // Pods have changed: labels, annotations, or which there are.
   void forget() { selections_.clear(); }
 

@@ -106,6 +106,8 @@ class Selectors {
 
   // What any rule, or the default, shows: what connections have to capture.
   const HeaderCapture& headers() const { return headers_; }
+  // The same; null where that is nothing: connections then look no further.
+  const HeaderCapture* captured() const { return headers_.empty() ? nullptr : &headers_; }
   // Annotations that the rules ask for: the pod directory must keep them.
   std::vector<std::string> annotation_keys() const;
   const std::vector<SelectorRule>& rules() const { return rules_; }
