@@ -112,6 +112,10 @@ class RenderTest(unittest.TestCase):
         self.fails("no good", '{{ fail "no good" }}')
         self.assertEqual(self.render('a: {{ required "zero is something" .Values.zero }}'), "a: 0")
 
+    def test_the_last_template_by_name_is_executed_first(self):
+        self.write("templates/y.yaml", '{{ fail "y" }}')
+        self.fails("y$", '{{ fail "x" }}')
+
     def test_the_environment_is_out_of_reach(self):
         self.fails('function "env" not defined', 'a: {{ env "HOME" }}')
 

@@ -50,7 +50,7 @@ func (e *engine) render(r root) (*rendered, error) {
 		}
 	}
 	result := &rendered{}
-	sort.Strings(names)
+	// In the same order, as helm: of two templates that fail it is this one's first whose words are heard.
 	for _, name := range names {
 		if strings.HasPrefix(path.Base(name), "_") {
 			continue
@@ -73,6 +73,10 @@ func (e *engine) render(r root) (*rendered, error) {
 			result.manifests = append(result.manifests, split(e.fullName(name), text)...)
 		}
 	}
+	// Helm orders by kind; by file and place is easier to read.
+	sort.SliceStable(result.manifests, func(i, j int) bool {
+		return result.manifests[i].source < result.manifests[j].source
+	})
 	return result, nil
 }
 

@@ -139,7 +139,7 @@ error_mode: ignore
 traces:
   span:
     {{- range . }}
-    - {{ printf "attributes[\"url.path\"] == %s or attributes[\"http.route\"] == %s" (quote .) (quote .) | squote }}
+    - {{ printf "attributes[\"url.path\"] == %s or attributes[\"http.route\"] == %s" (quote .) (quote .) | toJson }}
     {{- end }}
 {{- end -}}
 
