@@ -85,11 +85,22 @@ void CgroupContainers::learn(CgroupId cgroup, std::string_view path) {
 void CgroupContainers::forget() {
   counters_.forgotten += containers_.size();
   containers_.clear();
+  refs_.clear();
+}
+
+const ContainerRef* CgroupContainers::shared(ContainerRef ref) {
+  static const ContainerRef kNone;
+  if (ref.empty()) return &kNone;
+  std::string key = ref.container_id;
+  key.append("/").append(ref.pod_uid).append("/").append(to_string(ref.runtime));
+  auto& known = refs_[std::move(key)];
+  if (!known) known = std::make_unique<const ContainerRef>(std::move(ref));
+  return known.get();
 }
 
 bool CgroupContainers::insert(CgroupId cgroup, std::string_view path) {
   if (containers_.size() >= settings_.max_cgroups && !containers_.contains(cgroup)) return false;
-  containers_.insert_or_assign(cgroup, container_of_path(path));
+  containers_.insert_or_assign(cgroup, shared(container_of_path(path)));
   return true;
 }
 
@@ -105,7 +116,7 @@ const ContainerRef* CgroupContainers::find(CgroupId cgroup) {
       found = containers_.find(cgroup);
     }
   }
-  if (found != containers_.end()) return &found->second;
+  if (found != containers_.end()) return found->second;
   ++counters_.unknown;
   return nullptr;
 }

@@ -9,6 +9,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -39,8 +40,8 @@ class CgroupContainers {
  public:
   struct Settings {
     std::string proc_root = "/proc";
-    // About 100 bytes each, 300 for those of a container. A container has one in each of at most five
-    // hierarchies: 1,000 pods of three containers make 20,000. At least 64.
+    // About 60 bytes each, and 300 for each container. A container has one in each of at most five hierarchies:
+    // 1,000 pods of three containers make 20,000. At least 64.
     std::size_t max_cgroups = 65536;
     std::uint64_t walk_interval_ns = 1'000'000'000;
   };
@@ -53,7 +54,7 @@ class CgroupContainers {
   void learn(CgroupId cgroup, std::string_view path);
 
   // Null: not known (now). An empty container: the cgroup is of none. The pointer holds until the next
-  // call. May walk: about 20 us for each cgroup of the node.
+  // learn() or find(). May walk: about 20 us for each cgroup of the node.
   const ContainerRef* find(CgroupId cgroup);
 
   std::size_t size() const { return containers_.size(); }
@@ -72,6 +73,7 @@ class CgroupContainers {
   };
 
   void forget();
+  const ContainerRef* shared(ContainerRef ref);
   bool insert(CgroupId cgroup, std::string_view path);
   std::vector<Hierarchy> hierarchies(std::string_view process) const;
   void walk();
@@ -79,7 +81,9 @@ class CgroupContainers {
 
   Settings settings_;
   Clock clock_;
-  std::unordered_map<CgroupId, ContainerRef, Hash> containers_;
+  std::unordered_map<CgroupId, const ContainerRef*, Hash> containers_;
+  // By all that they say: what the cgroups of one container, and those in it, have in common.
+  std::unordered_map<std::string, std::unique_ptr<const ContainerRef>> refs_;
   std::uint64_t walked_ns_ = 0;  // 0: never
   CgroupCounters counters_;
 };

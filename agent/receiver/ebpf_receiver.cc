@@ -130,6 +130,10 @@ void EbpfReceiver::ask_kubelet(const std::string& host_name) {
   enrichment_ = std::make_unique<PodEnrichment>(config_.kubernetes.enrichment, *pods_,
                                                 [this] { return kubelet_->state(); });
   tracer_->enrich_with(*enrichment_);
+  if (config_.kubernetes.peers) {
+    peer_names_ = std::make_unique<PeerNames>(*pods_, config_.kubernetes.attributes);
+    tracer_->name_peers(*peer_names_);
+  }
   kubelet_->start();
 }
 

@@ -65,6 +65,7 @@ class EbpfReceiver final : public Receiver {
   std::unique_ptr<kube::PodDirectory> pods_;
   std::unique_ptr<kube::KubeletClient> kubelet_;
   std::unique_ptr<PodEnrichment> enrichment_;
+  std::unique_ptr<PeerNames> peer_names_;  // null: switched off as well
   std::unique_ptr<Tracer> tracer_;
   std::unique_ptr<RecordDispatch> dispatch_;
   std::unique_ptr<probes::Recorder> recorder_;  // only when a record_file is set

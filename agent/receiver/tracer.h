@@ -20,6 +20,7 @@
 #include "agent/conn/connection_table.h"
 #include "agent/process/process_table.h"
 #include "agent/process/resource.h"
+#include "agent/receiver/peer_names.h"
 #include "agent/receiver/pod_enrichment.h"
 #include "agent/receiver/process_policy.h"
 #include "agent/select/process_selector.h"
@@ -72,6 +73,8 @@ class Tracer final : public ExchangeObserver {
 
   // Spans are told of their pods. It outlives the tracer; set before the first event.
   void enrich_with(PodEnrichment& pods);
+  // The same for peers that are pods of this node.
+  void name_peers(PeerNames& peers) { peers_ = &peers; }
 
   // --- events, in the order of the ring ---
   void on_transfer(const ks_transfer_event& event, std::string_view bytes);
@@ -174,7 +177,8 @@ class Tracer final : public ExchangeObserver {
   const Resource* begun_resource_ = nullptr;  // in resources_: of the span written last
   std::uint64_t selected_generation_ = 0;     // of pods_, when the selectors were applied last
   PodEnrichment* pods_ = nullptr;             // null: nothing is to be known of pods
-  std::uint64_t now_ns_ = 0;                  // of the last flush
+  PeerNames* peers_ = nullptr;
+  std::uint64_t now_ns_ = 0;  // of the last flush
   std::int64_t wall_offset_ns_ = 0;
   std::uint64_t swept_ns_ = 0;
 };

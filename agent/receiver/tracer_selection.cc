@@ -74,7 +74,9 @@ SpanContext Tracer::context_of(const Exchange& exchange, const process::ProcessI
     const kube::PodPtr& pod = resource_of(process).pod.match.pod;
     if (pod && !pod->top_owner.name.empty()) service = pod->top_owner.name;
   }
-  return {.options = selector_.options(process, server_port(exchange)), .service = service};
+  return {.options = selector_.options(process, server_port(exchange)),
+          .service = service,
+          .peer = peers_ ? peers_->of(exchange.remote) : nullptr};
 }
 
 }  // namespace kernspan

@@ -22,6 +22,10 @@ void ExchangeAttributes::add_addresses(const Exchange& exchange, std::string_vie
 }
 
 void ExchangeAttributes::add_facts(const Exchange& exchange) {
+  if (peer_service_) {
+    add("service.peer.name", std::string_view(peer_service_->name));
+    add("service.peer.namespace", std::string_view(peer_service_->namespace_name));
+  }
   if (exchange.stream && !exchange.stream->reset.empty()) {
     add("kernspan.http2.reset", exchange.stream->reset);
     add("kernspan.http2.reset_by",

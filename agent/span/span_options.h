@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <string>
 #include <string_view>
 
 #include "agent/conn/header_capture.h"
@@ -34,10 +35,17 @@ struct SpanOptions {
   bool has_templates() const { return templates || guess_templates; }
 };
 
-// What a span writer is told about the exchange's process.
+// The service at the other end of a connection: service.peer.* of the semantic conventions.
+struct PeerService {
+  std::string name;
+  std::string namespace_name;
+};
+
+// What a span writer is told about the exchange's process, and its peer.
 struct SpanContext {
   const SpanOptions& options;
-  std::string_view service;  // whose templates are bounded together
+  std::string_view service;           // whose templates are bounded together
+  const PeerService* peer = nullptr;  // null: not known
 };
 
 struct SpanContentCounters {

@@ -6,6 +6,7 @@ namespace kernspan {
 
 void SpanWriter::write(const Exchange& exchange, const SpanContext& context,
                        otlp::RequestEncoder& encoder) {
+  attributes_.set_peer(context.peer);
   if (exchange.is_grpc()) {
     grpc_.write(exchange, context.options, attributes_, http_.counters(), encoder);
   } else {
