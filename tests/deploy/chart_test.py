@@ -256,7 +256,8 @@ class RenderingTest(unittest.TestCase):
 
     def test_memory_follows_the_limit(self):
         for limit, mebibytes in (("512Mi", 409), ("4Gi", 3276), ("2G", 1525), (1073741824, 819)):
-            rendered = chart.render_values({**ELSEWHERE, "gateway": {"resources": {"limits": {"memory": limit}}}})
+            resources = {"limits": {"memory": limit}, "requests": {"memory": "128Mi"}}
+            rendered = chart.render_values({**ELSEWHERE, "gateway": {"resources": resources}})
             config = yaml.safe_load(rendered.configs()["gateway"])
             self.assertEqual(config["processors"]["memory_limiter"]["limit_mib"], mebibytes, limit)
 
