@@ -48,6 +48,7 @@ void log_probes(const probes::ProbeReport& report) {
 EbpfReceiver::EbpfReceiver(EbpfConfig config, const ComponentContext& context, Consumer& next)
     : config_(std::move(config)),
       clock_(context.clock),
+      metrics_(context.metrics),
       next_(next),
       telemetry_(context),
       budget_(config_.overhead_budget) {}
@@ -105,7 +106,9 @@ Status EbpfReceiver::start() {
                                          source_->forget_process(tgid);
                                        }
                                      });
-  if (config_.kubernetes.enabled) ask_kubelet(host.name);
+  if (config_.kubernetes.enabled) {
+    if (Status asked = ask_kubelet(host.name); !asked) return asked;
+  }
   watch_grpc_go();
   watch_grpc_core();
   dispatch_ = std::make_unique<RecordDispatch>(*tracer_);
@@ -130,7 +133,7 @@ Status EbpfReceiver::read_selectors_file() {
   return {};
 }
 
-void EbpfReceiver::ask_kubelet(const std::string& host_name) {
+Status EbpfReceiver::ask_kubelet(const std::string& host_name) {
   pods_ = std::make_unique<kube::PodDirectory>(config_.kubernetes.directory,
                                                [this] { return clock_.monotonic_ns(); });
   kube::KubeletSettings settings = config_.kubernetes.kubelet;
@@ -139,11 +142,26 @@ void EbpfReceiver::ask_kubelet(const std::string& host_name) {
   enrichment_ = std::make_unique<PodEnrichment>(config_.kubernetes.enrichment, *pods_,
                                                 [this] { return kubelet_->state(); });
   tracer_->enrich_with(*enrichment_);
+  if (Status followed = follow_services(); !followed) return followed;
   if (config_.kubernetes.peers) {
-    peer_names_ = std::make_unique<PeerNames>(*pods_, config_.kubernetes.attributes);
+    peer_names_ =
+        std::make_unique<PeerNames>(*pods_, config_.kubernetes.attributes, services_.get());
     tracer_->name_peers(*peer_names_);
   }
   kubelet_->start();
+  return {};
+}
+
+Status EbpfReceiver::follow_services() {
+  const ServicesConfig& config = config_.kubernetes.services;
+  if (!config.enabled) return {};
+  const auto access = services_access(config, kube::system_sources());
+  if (!access) return permanent("ebpf: kubernetes::services: " + access.error().message);
+  services_ = std::make_unique<kube::ServiceDirectory>(config.directory);
+  service_watch_ = std::make_unique<kube::ServiceWatch>(
+      kube::ServiceWatch::Settings{.endpoints = config.endpoints}, *access, *services_, metrics_);
+  service_watch_->start();
+  return {};
 }
 
 void EbpfReceiver::watch_grpc_go() {
@@ -254,6 +272,12 @@ void EbpfReceiver::publish() {
 
 std::optional<KubernetesSnapshot> EbpfReceiver::kubernetes_snapshot() const {
   if (!kubelet_) return std::nullopt;
+  std::optional<ServicesSnapshot> services;
+  if (services_) {
+    services = {.cluster_ips = services_->cluster_ips.snapshot(),
+                .endpoints = services_->endpoints.snapshot(),
+                .follows_endpoints = config_.kubernetes.services.endpoints};
+  }
   return KubernetesSnapshot{.kubelet = kubelet_->snapshot(),
                             .enrichment = enrichment_->counters(),
                             .directory = pods_->counters(),
@@ -261,6 +285,7 @@ std::optional<KubernetesSnapshot> EbpfReceiver::kubernetes_snapshot() const {
                             .pods_max = config_.kubernetes.directory.pods_max,
                             .container_ids = pods_->container_ids(),
                             .containers_remembered = enrichment_->size(),
+                            .services = services,
                             .now_ns = clock_.monotonic_ns()};
 }
 
@@ -306,6 +331,7 @@ void EbpfReceiver::stop(std::chrono::steady_clock::time_point) {
   if (grpc_core_) grpc_core_->stop();
   if (selectors_file_) selectors_file_->stop();
   if (kubelet_) kubelet_->stop();
+  if (service_watch_) service_watch_->stop();
   source_->detach();
   while (turn(true) > 0) {
   }

@@ -13,6 +13,7 @@
 
 #include "agent/golang/grpc_go_watch.h"
 #include "agent/grpc_core/old_process_watch.h"
+#include "agent/kube/service_watch.h"
 #include "agent/probes/capture.h"
 #include "agent/probes/recording.h"
 #include "agent/receiver/ebpf_config.h"
@@ -43,7 +44,8 @@ class EbpfReceiver final : public Receiver {
   Status read_selectors_file();
   void watch_grpc_go();
   void watch_grpc_core();
-  void ask_kubelet(const std::string& host_name);
+  Status ask_kubelet(const std::string& host_name);
+  Status follow_services();
   void run(std::stop_token stop);
   // One turn: drain, write due spans; with `pass` also pass them on and publish the counters. Returns the
   // number of records.
@@ -60,6 +62,7 @@ class EbpfReceiver final : public Receiver {
 
   EbpfConfig config_;
   const Clock& clock_;
+  Metrics& metrics_;
   Consumer& next_;
   EbpfTelemetry telemetry_;
 
@@ -72,6 +75,8 @@ class EbpfReceiver final : public Receiver {
   std::unique_ptr<kube::PodDirectory> pods_;
   std::unique_ptr<kube::KubeletClient> kubelet_;
   std::unique_ptr<PodEnrichment> enrichment_;
+  std::unique_ptr<kube::ServiceDirectory> services_;  // only when they are to be known
+  std::unique_ptr<kube::ServiceWatch> service_watch_;
   std::unique_ptr<PeerNames> peer_names_;  // null: switched off as well
   std::unique_ptr<Tracer> tracer_;
   std::unique_ptr<RecordDispatch> dispatch_;

@@ -55,6 +55,19 @@ void check_endpoint(ConfigReader& reader, const KubernetesConfig& config) {
   }
 }
 
+void read_services_config(ConfigReader& reader, ServicesConfig* config) {
+  reader.boolean("enabled", &config->enabled);
+  reader.choice<ServiceAuth>("auth_type", &config->auth,
+                             {{"serviceAccount", ServiceAuth::kServiceAccount},
+                              {"kubeConfig", ServiceAuth::kKubeConfig},
+                              {"none", ServiceAuth::kNone}});
+  reader.string("context", &config->context);
+  reader.boolean("endpoints", &config->endpoints);
+  kube::ServiceDirectory::Settings& directory = config->directory;
+  reader.integer<std::size_t>("max_cluster_ips", &directory.cluster_ips_max, 1, 1'000'000);
+  reader.integer<std::size_t>("max_endpoints", &directory.endpoints_max, 1, 1'000'000);
+}
+
 // "host:port", "host", ":port", "[::1]:port", "::1".
 std::pair<std::string, std::string> split_port(const std::string& address) {
   const std::size_t colon = address.rfind(':');
@@ -89,6 +102,10 @@ void read_kubernetes_config(ConfigReader& reader, KubernetesConfig* config) {
   read_wait_ns(reader, "enrichment_wait", &config->enrichment.wait_ns, minutes(1));
 
   reader.boolean("peers", &config->peers);
+  read_services_config(reader.section("services"), &config->services);
+  if (config->services.enabled && !config->peers) {
+    reader.error("services", "services are names of peers: leave peers on");
+  }
 
   process::PodAttributeOptions& attributes = config->attributes;
   ConfigReader& extract = reader.section("extract");
@@ -132,6 +149,19 @@ kube::ApiAccess kubelet_access(const KubernetesConfig& config, const kube::Acces
     access.ca_file = folder / "ca.crt";
   }
   return access;
+}
+
+Result<kube::ApiAccess> services_access(const ServicesConfig& config,
+                                        const kube::AccessSources& sources) {
+  switch (config.auth) {
+    case ServiceAuth::kNone:
+      return kube::anonymous_access(sources);
+    case ServiceAuth::kKubeConfig:
+      return kube::kubeconfig_access(sources, config.context);
+    case ServiceAuth::kServiceAccount:
+      break;
+  }
+  return kube::service_account_access(sources);
 }
 
 std::string node_name(const kube::AccessSources& sources) {

@@ -5,6 +5,7 @@
 
 #include "agent/kube/kubelet_client.h"
 #include "agent/kube/pod_directory.h"
+#include "agent/kube/service_directory.h"
 #include "agent/process/pod_resource.h"
 #include "agent/receiver/pod_enrichment.h"
 #include "pipeline/component/config_reader.h"
@@ -12,6 +13,16 @@
 namespace kernspan {
 
 enum class KubeletAuth { kServiceAccount, kTls, kNone };
+enum class ServiceAuth { kServiceAccount, kKubeConfig, kNone };
+
+// `services` of it: the one part that asks the API server.
+struct ServicesConfig {
+  bool enabled = false;
+  ServiceAuth auth = ServiceAuth::kServiceAccount;
+  std::string context = {};  // of the kubeconfig; empty: the current one
+  bool endpoints = true;
+  kube::ServiceDirectory::Settings directory = {};
+};
 
 // `kubernetes` of the `ebpf` receiver (docs/configuration.md). Names and words are those of
 // upstream's kubeletstats receiver where it has them.
@@ -26,6 +37,7 @@ struct KubernetesConfig {
   PodEnrichment::Settings enrichment = {};
   process::PodAttributeOptions attributes = {};
   bool peers = true;  // service.peer.* of peers that are pods of this node
+  ServicesConfig services = {};
 };
 
 // Problems go to the reader.
@@ -35,6 +47,10 @@ void read_kubernetes_config(ConfigReader& reader, KubernetesConfig* config);
 // right the first request will tell.
 kube::ApiAccess kubelet_access(const KubernetesConfig& config, const kube::AccessSources& sources,
                                const std::string& host_name);
+
+// Where the API server is and who asks it. Fails with what is missing.
+Result<kube::ApiAccess> services_access(const ServicesConfig& config,
+                                        const kube::AccessSources& sources);
 
 // K8S_NODE_NAME; empty when it is not set.
 std::string node_name(const kube::AccessSources& sources);

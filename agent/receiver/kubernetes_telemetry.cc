@@ -88,6 +88,28 @@ void add_kubelet(const kube::KubeletClient::Snapshot& kubelet, std::uint64_t now
             "Time since the kubelet last answered with pods; 0 when it never has.", age_s);
 }
 
+void add_services(const ServicesSnapshot& services, FamilyWriter& out) {
+  const kube::ServiceTableCounters& ips = services.cluster_ips.counters;
+  const kube::ServiceTableCounters& endpoints = services.endpoints.counters;
+  out.begin("kernspan_service_directory_events",
+            "What happened to the Services and EndpointSlices that are known.");
+  out.outcome("added", ips.added + endpoints.added);
+  out.outcome("updated", ips.updated + endpoints.updated);
+  out.outcome("deleted", ips.deleted + endpoints.deleted);
+  out.outcome("left_out", ips.left_out + endpoints.left_out);
+  out.outcome("bad", ips.bad + endpoints.bad);
+  out.gauge("kernspan_services_synced",
+            "1 when the Kubernetes API has answered with all Services and EndpointSlices.",
+            services.cluster_ips.is_synced &&
+                    (services.endpoints.is_synced || !services.follows_endpoints)
+                ? 1
+                : 0);
+  out.gauge("kernspan_service_cluster_ips_known", "ClusterIPs of Services that are known.",
+            static_cast<double>(services.cluster_ips.addresses));
+  out.gauge("kernspan_service_endpoints_known", "Addresses of endpoints that are known.",
+            static_cast<double>(services.endpoints.addresses));
+}
+
 }  // namespace
 
 void add_kubernetes_families(const KubernetesSnapshot& now, const std::string& receiver,
@@ -116,6 +138,7 @@ void add_kubernetes_families(const KubernetesSnapshot& now, const std::string& r
             static_cast<double>(now.container_ids));
   out.gauge("kernspan_k8s_enrichment_containers", "Containers whose pods the tracer remembers.",
             static_cast<double>(now.containers_remembered));
+  if (now.services) add_services(*now.services, out);
 }
 
 }  // namespace kernspan

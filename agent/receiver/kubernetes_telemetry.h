@@ -2,15 +2,23 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "agent/kube/kubelet_client.h"
 #include "agent/kube/pod_directory.h"
+#include "agent/kube/service_directory.h"
 #include "agent/receiver/pod_enrichment.h"
 #include "pipeline/base/metrics.h"
 
 namespace kernspan {
+
+struct ServicesSnapshot {
+  kube::ServiceTable::Snapshot cluster_ips;
+  kube::ServiceTable::Snapshot endpoints;
+  bool follows_endpoints = true;
+};
 
 // What is counted of the kubelet and of pods, at one moment.
 struct KubernetesSnapshot {
@@ -21,6 +29,7 @@ struct KubernetesSnapshot {
   std::size_t pods_max = 0;
   std::size_t container_ids = 0;
   std::size_t containers_remembered = 0;
+  std::optional<ServicesSnapshot> services;  // none: they are not followed
   std::uint64_t now_ns = 0;
 };
 

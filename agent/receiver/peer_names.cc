@@ -24,24 +24,38 @@ std::string name_in_manifest(const kube::Pod& pod) {
 
 }  // namespace
 
-PeerNames::PeerNames(kube::PodDirectory& directory, process::PodAttributeOptions options)
-    : directory_(directory), options_(std::move(options)) {}
+PeerNames::PeerNames(kube::PodDirectory& directory, process::PodAttributeOptions options,
+                     const kube::ServiceDirectory* services)
+    : directory_(directory), options_(std::move(options)), services_(services) {}
 
-const PeerService* PeerNames::of(const SocketAddress& remote) {
-  const std::uint64_t generation = directory_.generation();
-  if (generation != generation_ || known_.size() >= kKnownMax) {
-    generation_ = generation;
+// Both only grow.
+std::uint64_t PeerNames::generation() const {
+  return directory_.generation() + (services_ ? services_->generation() : 0);
+}
+
+const PeerService* PeerNames::of(const SocketAddress& remote, Role role) {
+  const std::uint64_t now = generation();
+  if (now != generation_ || known_.size() >= kKnownMax) {
+    generation_ = now;
     known_.clear();
   }
-  const auto [place, is_new] = known_.try_emplace(remote.ip);
-  if (is_new) place->second = look_up(remote);
+  SocketAddress key = remote;
+  if (role == Role::kServer) key.port = 0;
+  const auto [place, is_new] = known_.try_emplace(key);
+  if (is_new) place->second = look_up(key);
   return place->second ? &*place->second : nullptr;
 }
 
 std::optional<PeerService> PeerNames::look_up(const SocketAddress& remote) const {
   if (remote.is_loopback()) return std::nullopt;
   const kube::PodPtr pod = directory_.find_ip(remote.ip_text());
-  if (!pod) return std::nullopt;
+  if (!pod) {
+    if (services_ == nullptr || remote.port == 0) return std::nullopt;
+    auto service = services_->find(remote.ip, remote.port);
+    if (!service) return std::nullopt;
+    return PeerService{.name = std::move(service->name),
+                       .namespace_name = std::move(service->namespace_name)};
+  }
   std::string name = name_in_manifest(*pod);
   if (name.empty()) name = process::service_name_of(*pod, options_);
   return PeerService{.name = std::move(name),

@@ -74,7 +74,7 @@ class Tracer final : public ExchangeObserver {
 
   // Spans are told of their pods. It outlives the tracer; set before the first event.
   void enrich_with(PodEnrichment& pods);
-  // The same for peers that are pods of this node.
+  // The same for peers that are pods of this node, or Services.
   void name_peers(PeerNames& peers) { peers_ = &peers; }
 
   // --- events, in the order of the ring ---

@@ -76,7 +76,7 @@ SpanContext Tracer::context_of(const Exchange& exchange, const process::ProcessI
   }
   return {.options = selector_.options(process, server_port(exchange)),
           .service = service,
-          .peer = peers_ ? peers_->of(exchange.remote) : nullptr};
+          .peer = peers_ ? peers_->of(exchange.remote, exchange.role) : nullptr};
 }
 
 }  // namespace kernspan

@@ -39,6 +39,7 @@ CHOICES = {
     "federation.service.type": ["ClusterIP", "LoadBalancer", "NodePort"],
     "agent.enabled": [True, True, False], "agent.endpoint": ["gateway.example.com:4317"],
     "agent.otlp.enabled": [True, False], "agent.hostNetwork": [True, False], "agent.kubelet.enabled": [True, False],
+    "agent.services.enabled": [True, False, False], "agent.services.endpoints": [True, False],
     "agent.kubelet.mode": ["secure", "readOnly"], "agent.persistence.enabled": [True, False],
     "agent.resources": [{}, {"limits": {"memory": "300M"}}, {"requests": {"cpu": "1"}}],
     "gateway.enabled": [True, True, False], "gateway.stitch.enabled": [True, False],

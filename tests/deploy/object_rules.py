@@ -254,6 +254,8 @@ def _security(rendered, given):
 ALLOWED_RULES = {
     ("", "nodes/proxy", "get"), ("", "nodes/pods", "get"), ("", "pods", "list"), ("", "pods", "watch"),
     ("", "namespaces", "list"), ("", "namespaces", "watch"), ("apps", "replicasets", "list"),
+    *((group, resource, verb) for group, resource in (("", "services"), ("discovery.k8s.io", "endpointslices"))
+      for verb in ("get", "list", "watch")),
     ("apps", "replicasets", "watch"), ("security.openshift.io", "securitycontextconstraints", "use"),
 }
 

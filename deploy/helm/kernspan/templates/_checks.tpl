@@ -30,6 +30,9 @@
 {{- if and (include "kernspan.hasSelectors" .) (or $values.agent.ebpf.selectors $values.agent.ebpf.http) -}}
 {{- fail "agent.ebpf.selectors, agent.ebpf.http: write them as agent.selectors and agent.http, or have all of them in agent.ebpf" -}}
 {{- end -}}
+{{- if and $values.agent.enabled $values.agent.services.enabled (not $values.agent.kubelet.enabled) -}}
+{{- fail "agent.services: names of Services come after those of the node's pods; set agent.kubelet.enabled" -}}
+{{- end -}}
 {{- range $tier := list "agent" "gateway" "federation" -}}
 {{- $tierValues := index $values $tier -}}
 {{- range $resource, $unit := dict "memory" "kernspan.mebibytes" "cpu" "kernspan.millicores" -}}

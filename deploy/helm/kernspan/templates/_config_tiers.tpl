@@ -84,6 +84,9 @@ service:
 {{- $_ := set $kubelet "ca_file" . -}}
 {{- end -}}
 {{- end -}}
+{{- if $agent.services.enabled -}}
+{{- $_ := set $kubelet "services" (dict "enabled" true "endpoints" $agent.services.endpoints) -}}
+{{- end -}}
 {{- $settings = dict "kubernetes" $kubelet -}}
 {{- end -}}
 {{- if include "kernspan.hasSelectors" . -}}

@@ -115,6 +115,9 @@ ports:
     {{- include "kernspan.blocks" . | nindent 4 }}
   {{- end }}
 {{- end }}
+{{- if $values.agent.services.enabled }}
+{{ include "kernspan.egress.api" .root }}
+{{- end }}
 {{- end -}}
 
 {{- /* The API server is no pod, and which address it has depends on whether the plugin looks before or behind the

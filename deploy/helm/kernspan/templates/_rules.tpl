@@ -7,6 +7,16 @@
   resources: [{{ include "kernspan.kubeletResource" .root }}]
   verbs: [get]
 {{- end }}
+{{- if $values.agent.services.enabled }}
+- apiGroups: [""]
+  resources: [services]
+  verbs: [get, list, watch]
+{{- if $values.agent.services.endpoints }}
+- apiGroups: [discovery.k8s.io]
+  resources: [endpointslices]
+  verbs: [get, list, watch]
+{{- end }}
+{{- end }}
 {{- if $values.openshift.enabled }}
 - apiGroups: [security.openshift.io]
   resources: [securitycontextconstraints]
@@ -35,7 +45,7 @@
 
 {{- /* Does a tier ask the API server? */ -}}
 {{- define "kernspan.usesApi" -}}
-{{- and (eq .tier "gateway") .root.Values.gateway.k8sAttributes.enabled -}}
+{{- or (and (eq .tier "gateway") .root.Values.gateway.k8sAttributes.enabled) (and (eq .tier "agent") .root.Values.agent.services.enabled) -}}
 {{- end -}}
 
 {{- define "kernspan.servicePorts" -}}

@@ -110,11 +110,48 @@ TEST(KubernetesConfig, ReadsItsKeys) {
   EXPECT_EQ(config.kubelet.fields.annotation_prefixes.back(), "b/");
 }
 
+TEST(KubernetesConfig, ServicesAreAskedForWhenTheyAreToBe) {
+  EXPECT_FALSE(kubernetes("{auth_type: none}").services.enabled);
+  EXPECT_FALSE(kubernetes("{services: {endpoints: false}}").services.enabled);
+  const ServicesConfig config =
+      kubernetes(
+          "{services: {enabled: true, auth_type: kubeConfig, context: c, endpoints: false, "
+          "max_cluster_ips: 10, max_endpoints: 20}}")
+          .services;
+  EXPECT_TRUE(config.enabled);
+  EXPECT_EQ(config.auth, ServiceAuth::kKubeConfig);
+  EXPECT_EQ(config.context, "c");
+  EXPECT_FALSE(config.endpoints);
+  EXPECT_EQ(config.directory.cluster_ips_max, 10u);
+  EXPECT_EQ(config.directory.endpoints_max, 20u);
+}
+
+TEST(KubernetesConfig, ServicesAreAskedForAsOneIsTold) {
+  std::map<std::string, std::string> environment = {{"KUBERNETES_SERVICE_HOST", "10.96.0.1"},
+                                                    {"KUBERNETES_SERVICE_PORT", "443"}};
+  const kube::AccessSources sources{
+      .root = "/nonexistent",
+      .environment = [&](const std::string& name) -> std::optional<std::string> {
+        const auto found = environment.find(name);
+        return found == environment.end() ? std::nullopt : std::optional(found->second);
+      }};
+  const auto none = services_access({.auth = ServiceAuth::kNone}, sources);
+  ASSERT_TRUE(none);
+  EXPECT_EQ(none->url, "https://10.96.0.1:443");
+  EXPECT_EQ(none->token_file, "");
+  const auto account = services_access({}, sources);
+  ASSERT_FALSE(account);
+  EXPECT_NE(account.error().message.find("no service account's token"), std::string::npos);
+  environment = {{"KUBECONFIG", "/nonexistent/config"}};
+  EXPECT_FALSE(services_access({.auth = ServiceAuth::kKubeConfig}, sources));
+}
+
 TEST(KubernetesConfig, RefusesWhatCannotBe) {
   for (const char* yaml :
        {"{auth_type: password}", "{collection_interval: 100ms}", "{endpoint: 'https://a/b'}",
         "{endpoint: 'https://user@a'}", "{auth_type: tls}", "{max_pods: 0}", "{unknown: 1}",
-        "{extract: {labels: {a: b}}}"}) {
+        "{extract: {labels: {a: b}}}", "{services: {enabled: true}, peers: false}",
+        "{services: {auth_type: tls}}", "{services: {max_endpoints: 0}}", "{services: true}"}) {
     EXPECT_FALSE(read(std::string("kubernetes: ") + yaml)) << yaml;
   }
 }

@@ -205,6 +205,38 @@ TEST_F(PodEnrichmentTest, PeersThatArePodsOfThisNodeAreNamed) {
   EXPECT_EQ(all[0].attribute("service.peer.name"), "") << "the address is nobody's any more";
 }
 
+TEST_F(PodEnrichmentTest, ServicesThatAreCalledAreNamed) {
+  const kube::ServiceIp server = *kube::service_ip("192.0.2.2");
+  const kube::ServiceIp client = *kube::service_ip("192.0.2.1");
+  kube::ServiceDirectory services({});
+  PeerNames peers(directory_, {}, &services);
+  tracer_->name_peers(peers);
+  const auto peer = [&] {
+    auto [calling, called] = story_->connect_pair(8080);
+    story_->send(calling, kClientThread, kGet);
+    story_->recv(calling, kClientThread, kOk);
+    const auto all = spans_after_ms(150);
+    EXPECT_EQ(all.size(), 1u);
+    return all.empty() ? ""
+                       : all[0].attribute("service.peer.namespace") + "/" +
+                             all[0].attribute("service.peer.name");
+  };
+  EXPECT_EQ(peer(), "/");
+  services.endpoints.set("shop/a", {{"shop", "endpoint"}, {server, client}, {8080}, false});
+  EXPECT_EQ(peer(), "shop/endpoint");
+  services.cluster_ips.set("shop/b", {{"front", "cluster"}, {server}, {}, true});
+  EXPECT_EQ(peer(), "front/cluster");
+  auto called_pod = std::make_shared<kube::Pod>(*pod({}));
+  called_pod->ips = {"192.0.2.2"};
+  directory_.apply({called_pod});
+  EXPECT_EQ(peer(), "shop/cart") << "a pod of this node comes first";
+  services.cluster_ips.set("shop/c", {{"front", "caller"}, {client}, {}, true});
+  serve();
+  const auto served = spans_after_ms(150);
+  ASSERT_EQ(served.size(), 1u);
+  EXPECT_EQ(served[0].attribute("service.peer.name"), "") << "who calls is no Service";
+}
+
 TEST_F(PodEnrichmentTest, UnderPressureNobodyWaits) {
   TracerSettings settings;
   settings.exchanges_max = 4;
