@@ -103,6 +103,9 @@ int number_sockets(struct bpf_iter__task_file* context) {
   return 0;
 }
 
+/* Each probe comes twice: attached as one link with many places (uprobe.multi, kernel 6.6), which CAP_BPF and
+ * CAP_PERFMON allow, and one by one through perf events, for which newer kernels want CAP_SYS_ADMIN. */
+
 /* Where google.golang.org/grpc/internal/transport.(*http2Client).NewStream has returned, or is about to:
  * the stream, or nil, in AX. */
 SEC("?uprobe")
@@ -111,10 +114,22 @@ int go_new_stream(struct pt_regs* regs) {
   return 0;
 }
 
+SEC("?uprobe.multi")
+int go_new_stream_m(struct pt_regs* regs) {
+  on_grpc_call(bpf_get_attach_cookie(regs), KS_GRPC_CLIENT, regs->r14, regs->ax, 0);
+  return 0;
+}
+
 /* At the beginning of google.golang.org/grpc.(*Server).handleStream(transport, stream): the
  * receiver in AX, the transport's two words in BX and CX, the stream in DI. */
 SEC("?uprobe")
 int go_handle(struct pt_regs* regs) {
+  on_grpc_call(bpf_get_attach_cookie(regs), KS_GRPC_SERVER, regs->r14, regs->di, regs->cx);
+  return 0;
+}
+
+SEC("?uprobe.multi")
+int go_handle_m(struct pt_regs* regs) {
   on_grpc_call(bpf_get_attach_cookie(regs), KS_GRPC_SERVER, regs->r14, regs->di, regs->cx);
   return 0;
 }

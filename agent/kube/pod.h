@@ -2,6 +2,7 @@
 // Spec: kubernetes.io/docs/reference/kubernetes-api/workload-resources/pod-v1.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -70,7 +71,7 @@ struct Pod {
   // known.
   Owner top_owner = {};
   Pairs labels = {};       // sorted by key
-  Pairs annotations = {};  // sorted by key; only those that PodFields names
+  Pairs annotations = {};  // sorted by key; those that PodFields keeps
   std::vector<Container> containers = {};
 
   // Null when there is none. Valid for the life of the pod.
@@ -83,8 +84,12 @@ struct Pod {
 // Never changes: a pod that has changed is another object.
 using PodPtr = std::shared_ptr<const Pod>;
 
-// Which annotations are kept: some hold whole manifests. All labels are.
+// Which annotations are kept whatever their size, up to 4 KiB. Of the others the short ones are, so
+// that selectors may ask for them at any time, but not those that hold whole manifests. All labels
+// are kept.
 struct PodFields {
+  static constexpr std::size_t kShortValueBytes = 256;
+
   std::vector<std::string> annotations = {};  // keys
   std::vector<std::string> annotation_prefixes = {"resource.opentelemetry.io/", "kernspan.io/"};
 };

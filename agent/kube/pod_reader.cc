@@ -61,7 +61,7 @@ class PodParser {
     const std::string phase = text(status, "phase");
     pod_.is_finished = phase == "Succeeded" || phase == "Failed";
     read_ips(status);
-    pod_.labels = pairs(object(metadata, "labels"), [](const std::string&) { return true; });
+    pod_.labels = pairs(object(metadata, "labels"), [](const auto&, const auto&) { return true; });
     read_annotations(object(metadata, "annotations"));
     read_owner(metadata);
     for (const ContainerLists& names : kLists) read_containers(spec, status, names);
@@ -116,17 +116,19 @@ class PodParser {
         std::clamp<std::int64_t>(found.get<std::int64_t>(), 0, INT32_MAX));
   }
 
+  using KeepPair = std::function<bool(const std::string& key, const std::string& value)>;
+
   // In the order of the keys, as nlohmann's objects are.
-  Pairs pairs(const json& of, const std::function<bool(const std::string& key)>& keep) {
+  Pairs pairs(const json& of, const KeepPair& keep) {
     Pairs read;
     if (!of.is_object()) return read;
     for (const auto& [key, found] : of.items()) {
-      if (!keep(key)) continue;
       if (!found.is_string()) {
         bad_field_ = "labels or annotations";
         continue;
       }
       const auto& kept = found.get_ref<const std::string&>();
+      if (!keep(key, kept)) continue;
       if (read.size() == kPairsMax || key.size() > kTextBytesMax || kept.size() > kTextBytesMax) {
         ++left_out_;
         continue;
@@ -138,8 +140,9 @@ class PodParser {
   }
 
   void read_annotations(const json& annotations) {
-    pod_.annotations = pairs(annotations, [this](const std::string& key) {
-      return std::ranges::find(fields_.annotations, key) != fields_.annotations.end() ||
+    pod_.annotations = pairs(annotations, [this](const auto& key, const auto& value) {
+      return value.size() <= PodFields::kShortValueBytes ||
+             std::ranges::find(fields_.annotations, key) != fields_.annotations.end() ||
              std::ranges::any_of(fields_.annotation_prefixes, [&](const std::string& prefix) {
                return key.starts_with(prefix);
              });

@@ -23,6 +23,9 @@ struct Group {
   std::span<const Variant> variants;
 };
 
+// What takes all places of a program in one link; the other variant takes each place alone.
+inline constexpr std::string_view kUprobeMultiVariant = "uprobe_multi";
+
 namespace attach_table {
 
 inline constexpr std::array kTracepointTransfer = {"tp_send", "tp_recv"};
@@ -60,9 +63,15 @@ inline constexpr std::array kTurns = {
     Variant{"tracepoint", kTracepointSwitch, "tracepoint sched_switch"},
 };
 
+inline constexpr std::array kMultiGrpcGo = {"go_new_stream_m", "go_handle_m", "number_sockets"};
 inline constexpr std::array kUprobeGrpcGo = {"go_new_stream", "go_handle", "number_sockets"};
 inline constexpr std::array kGrpcGo = {
-    Variant{"uprobe", kUprobeGrpcGo, "uprobes; bpf_rdonly_cast (kernel 6.2) or no lockdown", true},
+    Variant{kUprobeMultiVariant, kMultiGrpcGo, "uprobes by BPF links (kernel 6.6)", true},
+    Variant{
+        "uprobe", kUprobeGrpcGo,
+        "uprobes by perf events (newer kernels: CAP_SYS_ADMIN); bpf_rdonly_cast (kernel 6.2) or no "
+        "lockdown",
+        true},
 };
 
 }  // namespace attach_table

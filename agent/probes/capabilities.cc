@@ -29,14 +29,14 @@ constexpr std::array kNeeds = {
     CapabilityNeed{.name = "CAP_SYS_PTRACE",
                    .number = kSysPtrace,
                    .implied_by = kSysPtrace,
-                   .use = "reads executables, environments and sockets of other users' processes",
-                   .without = "services of other users are named by their command lines alone, and "
-                              "Go programs are not probed"},
+                   .use = "looks into other users' processes: executables, sockets, environments",
+                   .without = "the executables of other users' processes are not known, and Go "
+                              "programs are not probed"},
     CapabilityNeed{.name = "CAP_DAC_READ_SEARCH",
                    .number = kDacReadSearch,
                    .implied_by = kDacOverride,
-                   .use = "looks into executables that only their owner may read",
-                   .without = "the runtime of such programs stays unknown"},
+                   .use = "reads what only its owner may: environments of other users' processes",
+                   .without = "services of other users are named by their command lines alone"},
 };
 
 std::string text_of(const char* path) {

@@ -74,6 +74,7 @@ Status EbpfReceiver::find_network_namespaces() {
 
 Status EbpfReceiver::start() {
   if (Status found = find_network_namespaces(); !found) return found;
+  if (Status read = read_selectors_file(); !read) return read;
   probes::CaptureSettings settings;
   settings.ring_bytes = config_.ring_buffer_bytes;
   settings.variant = config_.capture_variant;
@@ -109,6 +110,17 @@ Status EbpfReceiver::start() {
   return {};
 }
 
+Status EbpfReceiver::read_selectors_file() {
+  if (config_.selectors_file.empty()) return {};
+  selectors_file_ = std::make_unique<SelectorsFile>(
+      SelectorsFile::Settings{.path = config_.selectors_file, .defaults = config_.http});
+  Result<std::shared_ptr<const Selectors>> first = selectors_file_->start();
+  if (!first) return permanent("ebpf: selectors_file: " + first.error().message);
+  config_.tracer.selectors = *std::move(first);
+  config_.keep_annotations_for(*config_.tracer.selectors);
+  return {};
+}
+
 void EbpfReceiver::ask_kubelet(const std::string& host_name) {
   pods_ = std::make_unique<kube::PodDirectory>(config_.kubernetes.directory,
                                                [this] { return clock_.monotonic_ns(); });
@@ -118,6 +130,10 @@ void EbpfReceiver::ask_kubelet(const std::string& host_name) {
   enrichment_ = std::make_unique<PodEnrichment>(config_.kubernetes.enrichment, *pods_,
                                                 [this] { return kubelet_->state(); });
   tracer_->enrich_with(*enrichment_);
+  if (config_.kubernetes.peers) {
+    peer_names_ = std::make_unique<PeerNames>(*pods_, config_.kubernetes.attributes);
+    tracer_->name_peers(*peer_names_);
+  }
   kubelet_->start();
 }
 
@@ -161,6 +177,9 @@ std::size_t EbpfReceiver::turn(bool pass) {
   const auto wall_offset_ns = static_cast<std::int64_t>(clock_.wall_ns() - now_ns);
   tracer_->flush(now_ns, wall_offset_ns, encoder_);
   if (!pass) return records;
+  if (selectors_file_) {
+    if (auto changed = selectors_file_->take()) tracer_->change_selectors(std::move(changed));
+  }
   publish();
   retry_held();
   if (!encoder_.empty()) pass_on(encoder_.take());
@@ -168,20 +187,26 @@ std::size_t EbpfReceiver::turn(bool pass) {
 }
 
 void EbpfReceiver::publish() {
-  telemetry_.publish({.kernel = source_->counters(),
-                      .dispatch = dispatch_->counters(),
-                      .tracer = tracer_->counters(),
-                      .links = tracer_->linker().counters(),
-                      .processes = processes_->counters(),
-                      .cgroups = processes_->cgroups().counters(),
-                      .mispredictions = tracer_->linker().contexts().mispredictions(),
-                      .connections = tracer_->connections(),
-                      .exchanges_held = tracer_->held(),
-                      .process_count = processes_->size(),
-                      .cgroups_known = processes_->cgroups().size(),
-                      .grpc_go = grpc_go_ ? grpc_go_->counters() : golang::GrpcGoCounters{},
-                      .grpc_go_probed = grpc_go_ ? grpc_go_->probed() : 0,
-                      .kubernetes = kubernetes_snapshot()});
+  telemetry_.publish(
+      {.kernel = source_->counters(),
+       .dispatch = dispatch_->counters(),
+       .tracer = tracer_->counters(),
+       .links = tracer_->linker().counters(),
+       .processes = processes_->counters(),
+       .cgroups = processes_->cgroups().counters(),
+       .mispredictions = tracer_->linker().contexts().mispredictions(),
+       .content = tracer_->span_writer().counters(),
+       .headers = tracer_->header_budget(),
+       .guessed_templates = tracer_->span_writer().template_bounds().size(),
+       .forgotten_templates = tracer_->span_writer().template_bounds().forgotten(),
+       .selectors_file = selectors_file_ ? selectors_file_->counters() : SelectorsFileCounters{},
+       .connections = tracer_->connections(),
+       .exchanges_held = tracer_->held(),
+       .process_count = processes_->size(),
+       .cgroups_known = processes_->cgroups().size(),
+       .grpc_go = grpc_go_ ? grpc_go_->counters() : golang::GrpcGoCounters{},
+       .grpc_go_probed = grpc_go_ ? grpc_go_->probed() : 0,
+       .kubernetes = kubernetes_snapshot()});
 }
 
 std::optional<KubernetesSnapshot> EbpfReceiver::kubernetes_snapshot() const {
@@ -235,6 +260,7 @@ void EbpfReceiver::stop(std::chrono::steady_clock::time_point) {
   thread_.join();
   // What the kernel has sent by now is still read; what comes later nobody promised to trace.
   if (grpc_go_) grpc_go_->stop();
+  if (selectors_file_) selectors_file_->stop();
   if (kubelet_) kubelet_->stop();
   source_->detach();
   while (turn(true) > 0) {

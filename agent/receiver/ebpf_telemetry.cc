@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <string>
 #include <string_view>
 #include <utility>
 
@@ -11,6 +12,10 @@ namespace {
 constexpr ks_counter kRingFull[] = {KS_COUNT_RING_FULL_TRANSFER, KS_COUNT_RING_FULL_CONNECT,
                                     KS_COUNT_RING_FULL_CLOSE, KS_COUNT_RING_FULL_PROCESS,
                                     KS_COUNT_RING_FULL_CALL};
+
+std::string malformed_reason(probes::Malformed reason) {
+  return fmt::format("malformed_{}", probes::malformed_name(reason));
+}
 
 }  // namespace
 
@@ -29,7 +34,16 @@ EbpfTelemetry::EbpfTelemetry(const ComponentContext& context)
                                   {{"receiver", context.id}, {"transport", "ebpf"}})),
       spans_dropped_(context.books.dropped("refused_downstream")),
       registration_(context.metrics.add_collector(
-          [this](std::vector<MetricFamily>& families) { collect(families); })) {}
+          [this](std::vector<MetricFamily>& families) { collect(families); })) {
+  // Every reason is there from the start, at 0: alerts on drops then see the first one as well.
+  for (const ks_counter reason : kRingFull) records_.dropped(probes::counter_name(reason));
+  for (int i = 0; i < probes::kMalformedCount; ++i) {
+    records_.dropped(malformed_reason(static_cast<probes::Malformed>(i)));
+  }
+  for (const std::string_view reason : {"exchange_limit", "pipeline_limit", "stream_limit"}) {
+    exchanges_.dropped(reason);
+  }
+}
 
 void EbpfTelemetry::publish(const Snapshot& now) {
   const std::lock_guard lock(mutex_);
@@ -48,14 +62,21 @@ void EbpfTelemetry::publish(const Snapshot& now) {
   for (std::size_t i = 0; i < now.dispatch.malformed.size(); ++i) {
     const std::uint64_t malformed = now.dispatch.malformed[i] - before.dispatch.malformed[i];
     if (malformed == 0) continue;
-    const std::string_view name = probes::malformed_name(static_cast<probes::Malformed>(i));
-    records_.dropped(fmt::format("malformed_{}", name)).add(malformed);
+    records_.dropped(malformed_reason(static_cast<probes::Malformed>(i))).add(malformed);
   }
 
   const ConnCounters& conn = now.tracer.connections;
   const ConnCounters& conn_before = before.tracer.connections;
   exchanges_.take(conn.exchanges_opened - conn_before.exchanges_opened);
   exchanges_.hold(conn.exchanges_opened - conn_before.exchanges_opened);
+  for (const auto& [reason, count] :
+       {std::pair{"ignored", now.tracer.ignored_exchanges - before.tracer.ignored_exchanges},
+        std::pair{"sampled_out",
+                  now.tracer.sampled_out_exchanges - before.tracer.sampled_out_exchanges}}) {
+    if (count == 0) continue;
+    exchanges_.release(count);
+    exchanges_.dropped(reason).add(count);
+  }
   exchanges_.release(now.tracer.spans - before.tracer.spans);
   exchanges_.pass_on(now.tracer.spans - before.tracer.spans);
   // Requests without room were never opened; they are taken and dropped.
@@ -201,6 +222,7 @@ void EbpfTelemetry::collect(std::vector<MetricFamily>& families) const {
 
   families.push_back(cgroup_family(now));
   families.push_back(grpc_go_family(now.grpc_go));
+  add_selection(now, families);
 
   const auto gauge = [&](std::string name, std::string help, std::size_t value) {
     families.push_back(

@@ -12,6 +12,7 @@
 #include "agent/probes/event_source.h"
 #include "agent/receiver/kubernetes_telemetry.h"
 #include "agent/receiver/record_dispatch.h"
+#include "agent/receiver/selectors_file.h"
 #include "agent/receiver/tracer.h"
 #include "pipeline/component/factory.h"
 
@@ -30,6 +31,11 @@ class EbpfTelemetry {
     process::ProcessCounters processes;
     kube::CgroupCounters cgroups;
     std::uint64_t mispredictions = 0;
+    SpanContentCounters content;
+    HeaderBudget headers;
+    std::size_t guessed_templates = 0;
+    std::uint64_t forgotten_templates = 0;
+    SelectorsFileCounters selectors_file;
     std::size_t connections = 0;
     std::size_t exchanges_held = 0;
     std::size_t process_count = 0;
@@ -48,6 +54,7 @@ class EbpfTelemetry {
 
  private:
   void collect(std::vector<MetricFamily>& families) const;
+  void add_selection(const Snapshot& now, std::vector<MetricFamily>& families) const;
   MetricFamily cgroup_family(const Snapshot& now) const;
   MetricFamily grpc_go_family(const golang::GrpcGoCounters& counters) const;
 

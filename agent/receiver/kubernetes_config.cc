@@ -88,6 +88,8 @@ void read_kubernetes_config(ConfigReader& reader, KubernetesConfig* config) {
   read_wait_ns(reader, "retention", &config->directory.retention_ns, hours(24));
   read_wait_ns(reader, "enrichment_wait", &config->enrichment.wait_ns, minutes(1));
 
+  reader.boolean("peers", &config->peers);
+
   process::PodAttributeOptions& attributes = config->attributes;
   ConfigReader& extract = reader.section("extract");
   extract.string_list("labels", &attributes.labels);

@@ -25,6 +25,7 @@ struct KubernetesConfig {
   kube::PodDirectory::Settings directory = {};
   PodEnrichment::Settings enrichment = {};
   process::PodAttributeOptions attributes = {};
+  bool peers = true;  // service.peer.* of peers that are pods of this node
 };
 
 // Problems go to the reader.

@@ -41,22 +41,28 @@ Tracer::Tracer(TracerSettings settings, process::ProcessTable& processes, proces
       processes_(processes),
       host_(std::move(host)),
       ignore_process_(std::move(ignore_process)),
+      selector_(settings_.selectors ? settings_.selectors
+                                    : std::make_shared<const Selectors>(
+                                          settings_.spans, std::vector<SelectorRule>()),
+                settings_.find_pod),
       pool_(settings_.exchanges_max),
       linker_(settings_.links, std::move(random_id)),
       environment_{.pool = pool_,
                    .observer = *this,
                    .counters = counters_.connections,
                    .calls = calls_,
+                   .header_budget = header_budget_,
+                   .headers = selector_.selectors().captured(),
                    .stream_report_interval_ns = settings_.stream_report_interval_ns},
-      connections_(environment_, settings_.connections_max),
-      writer_(settings_.spans) {}
+      connections_(environment_, settings_.connections_max) {}
 
 Tracer::Program& Tracer::program_of(std::uint32_t tgid) {
   const auto [place, is_new] = programs_.try_emplace(tgid);
   Program& program = place->second;
   if (!is_new) return program;
   const process::ProcessInfo& info = processes_.find(tgid);
-  program.traced = settings_.policy.traces(tgid, info.executable_name);
+  program.in_policy = settings_.policy.traces(tgid, info.executable_name);
+  program.traced = program.in_policy && selector_.captures(info);
   program.is_go = info.runtime == process::Runtime::kGo;
   program.is_event_loop = is_event_loop_program(info);
   if (!program.traced) {
@@ -235,7 +241,7 @@ void Tracer::flush(std::uint64_t now_ns, std::int64_t wall_offset_ns,
     if (waiting_.size() > kPrefetchAhead) prefetch(*waiting_[kPrefetchAhead].exchange);
     const process::ProcessInfo& process = processes_.find(entry.exchange->tgid);
     if (!pressed && ((now_ns < entry.until_ns && Linker::awaits_confirmation(*entry.exchange)) ||
-                     awaits_pod(process))) {
+                     awaits_pods(*entry.exchange))) {
       entry.due_ns = std::max(now_ns + settings_.join_wait_ns,
                               waiting_.empty() ? std::uint64_t{0} : waiting_.back().due_ns);
       waiting_.push_back(std::move(entry));
@@ -257,6 +263,7 @@ void Tracer::finish(std::uint64_t, otlp::RequestEncoder& encoder) {
 
 void Tracer::write(Exchange& exchange, const process::ProcessInfo& process,
                    otlp::RequestEncoder& encoder) {
+  judge(exchange);
   linker_.settle(exchange);
   // The two ends are stamped on two processors, after the transfer: what was sent cannot end later
   // than it was received. A client that gave up has not received it.
@@ -269,16 +276,31 @@ void Tracer::write(Exchange& exchange, const process::ProcessInfo& process,
   if (exchange.evidence == Evidence::kWire && share_method(*exchange.parent, exchange)) {
     ++counters_.connections.http2.methods_shared;
   }
+  if (exchange.is_ignored) {
+    ++counters_.ignored_exchanges;
+    return;
+  }
+  if (exchange.is_sampled_out) {
+    ++counters_.sampled_out_exchanges;
+    return;
+  }
   begin_resource(process, encoder);
-  writer_.write(exchange, encoder);
+  writer_.write(exchange, context_of(exchange, process), encoder);
   ++counters_.spans;
 }
 
 void Tracer::write_interim(Exchange& exchange, std::uint64_t now_ns,
                            otlp::RequestEncoder& encoder) {
+  judge(exchange);
   linker_.settle(exchange);
-  begin_resource(processes_.find(exchange.tgid), encoder);
-  writer_.write_interim(exchange, linker_.new_span_id(), now_ns, encoder);
+  if (exchange.is_ignored || exchange.is_sampled_out) {
+    ++counters_.ignored_interim;
+    return;
+  }
+  const process::ProcessInfo& process = processes_.find(exchange.tgid);
+  begin_resource(process, encoder);
+  writer_.write_interim(exchange, context_of(exchange, process), linker_.new_span_id(), now_ns,
+                        encoder);
   exchange.stream->last_report_ns = now_ns;
   ++counters_.interim_spans;
 }
@@ -324,11 +346,13 @@ void Tracer::sweep(std::uint64_t now_ns) {
   processes_.sweep(now_ns);
   linker_.sweep(now_ns);
   if (pods_) pods_->sweep(now_ns);
+  if (pods_ && pods_->generation() != selected_generation_) pods_changed();
   connections_.expire(now_ns, settings_.exchange_timeout_ns);
 }
 
 std::size_t Tracer::held() const {
-  return counters_.connections.exchanges_opened - counters_.spans;
+  return counters_.connections.exchanges_opened - counters_.spans - counters_.ignored_exchanges -
+         counters_.sampled_out_exchanges;
 }
 
 }  // namespace kernspan

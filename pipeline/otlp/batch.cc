@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "pipeline/otlp/request_check.h"
+#include "pipeline/otlp/span_index.h"
 
 namespace kernspan::otlp {
 namespace {
@@ -27,13 +28,15 @@ Batch::Batch(Batch&& other) noexcept
     : signal_(other.signal_),
       slices_(std::exchange(other.slices_, {})),
       item_count_(std::exchange(other.item_count_, 0)),
-      byte_count_(std::exchange(other.byte_count_, 0)) {}
+      byte_count_(std::exchange(other.byte_count_, 0)),
+      index_(std::move(other.index_)) {}
 
 Batch& Batch::operator=(Batch&& other) noexcept {
   signal_ = other.signal_;
   slices_ = std::exchange(other.slices_, {});
   item_count_ = std::exchange(other.item_count_, 0);
   byte_count_ = std::exchange(other.byte_count_, 0);
+  index_ = std::move(other.index_);
   return *this;
 }
 
@@ -77,12 +80,20 @@ Slice Batch::joined() const {
 
 void Batch::append_slice(Slice slice, std::size_t item_count) {
   if (slice.size() == 0) return;
+  drop_index();
   byte_count_ += slice.size();
   item_count_ += item_count;
   slices_.push_back(std::move(slice));
 }
 
+const std::shared_ptr<const SpanIndex>& Batch::index() {
+  if (index_ == nullptr) index_ = std::make_shared<const SpanIndex>(*this);
+  return index_;
+}
+
 void Batch::append(Batch&& other) {
+  drop_index();
+  other.drop_index();
   if (slices_.empty()) {  // takes over the signal as well
     *this = std::move(other);
     return;
@@ -98,6 +109,7 @@ Batch Batch::clone() const {
   copy.slices_ = slices_;
   copy.item_count_ = item_count_;
   copy.byte_count_ = byte_count_;
+  copy.index_ = index_;
   return copy;
 }
 

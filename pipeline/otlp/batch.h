@@ -44,6 +44,8 @@ class Slice {
   std::string_view bytes_;
 };
 
+class SpanIndex;
+
 class Batch {
  public:
   Batch() = default;
@@ -83,6 +85,12 @@ class Batch {
   // The concatenation: the slice itself when there is only one, else a copy of all bytes.
   Slice joined() const;
 
+  // Where the spans are (span_index.h), of a batch of traces: made by the first who asks, it rides
+  // along, so that one walk does for all processors that leave the batch as it is.
+  const std::shared_ptr<const SpanIndex>& index();
+  // For those who keep the batch: its index takes memory that byte_count() does not say.
+  void drop_index() { index_.reset(); }
+
   // Appends the other batch's slices behind this one's; `other`, of the same signal, is left empty.
   void append(Batch&& other);
 
@@ -97,6 +105,7 @@ class Batch {
   std::vector<Slice> slices_;
   std::size_t item_count_ = 0;
   std::size_t byte_count_ = 0;
+  std::shared_ptr<const SpanIndex> index_;  // null until somebody asks
 };
 
 }  // namespace kernspan::otlp

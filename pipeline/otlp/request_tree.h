@@ -36,6 +36,19 @@ struct RequestTree {
     return slices[position.slice].view().substr(position.offset, position.size);
   }
 
+  // visit(std::string_view&) for what resources and scopes have, in order.
+  template <typename Visit>
+  void for_each_header(Visit visit) {
+    for (Resource& resource : resources) {
+      visit(resource.resource);
+      visit(resource.header);
+    }
+    for (Scope& scope : scopes) {
+      visit(scope.scope);
+      visit(scope.header);
+    }
+  }
+
   std::vector<Slice> slices;
   std::vector<Resource> resources;
   std::vector<Scope> scopes;

@@ -1,5 +1,8 @@
 #include "pipeline/otlp/span_index.h"
 
+#include <string>
+#include <utility>
+
 #include "pipeline/otlp/request_tree_builder.h"
 #include "pipeline/otlp/request_walk.h"
 
@@ -37,9 +40,26 @@ class IndexBuilder : public RequestTreeBuilder {
 
 SpanIndex::SpanIndex(const Batch& batch) {
   tree_.slices = batch.slices();
-  spans_.reserve(batch.item_count());
-  IndexBuilder builder(tree_, spans_);
+  auto spans = std::make_shared<std::vector<IndexedSpan>>();
+  spans->reserve(batch.item_count());
+  IndexBuilder builder(tree_, *spans);
   walk_request(tree_.slices, builder);
+  spans_ = std::move(spans);
+}
+
+SpanIndex::SpanIndex(const SpanIndex& other, std::vector<Slice> copy) : spans_(other.spans_) {
+  tree_.slices = std::move(copy);
+  // Headers may lie in any slice, or have been joined.
+  tree_.resources = other.tree_.resources;
+  tree_.scopes = other.tree_.scopes;
+  std::string headers;
+  tree_.for_each_header([&](std::string_view& header) { headers += header; });
+  tree_.joined_headers.emplace_back(std::move(headers));
+  std::string_view left = tree_.joined_headers.front().view();
+  tree_.for_each_header([&](std::string_view& header) {
+    header = left.substr(0, header.size());
+    left.remove_prefix(header.size());
+  });
 }
 
 }  // namespace kernspan::otlp

@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <string_view>
 #include <vector>
@@ -35,12 +36,14 @@ class SpanIndex {
  public:
   // A batch of traces; its bytes are well-formed.
   explicit SpanIndex(const Batch& batch);
+  // The same of a copy of the bytes, cut into slices of the same sizes. Keeps none of the others.
+  SpanIndex(const SpanIndex& other, std::vector<Slice> copy);
 
-  std::span<const IndexedSpan> spans() const { return spans_; }
-  std::size_t size() const { return spans_.size(); }
+  std::span<const IndexedSpan> spans() const { return *spans_; }
+  std::size_t size() const { return spans_->size(); }
 
   std::string_view bytes(std::size_t span) const {
-    const IndexedSpan& entry = spans_[span];
+    const IndexedSpan& entry = (*spans_)[span];
     return tree_.bytes(entry.position).substr(entry.header_size);
   }
   SpanView view(std::size_t span) const { return SpanView(bytes(span)); }
@@ -48,10 +51,10 @@ class SpanIndex {
     return otlp::find_attribute({bytes(span), wire::span::kAttributes}, key);
   }
   ScopeView scope_of(std::size_t span) const {
-    return ScopeView(tree_.scopes[spans_[span].scope].scope);
+    return ScopeView(tree_.scopes[(*spans_)[span].scope].scope);
   }
   std::uint32_t resource_number(std::size_t span) const {
-    return tree_.scopes[spans_[span].scope].resource;
+    return tree_.scopes[(*spans_)[span].scope].resource;
   }
   ResourceView resource_of(std::size_t span) const {
     return ResourceView(tree_.resources[resource_number(span)].resource);
@@ -61,7 +64,7 @@ class SpanIndex {
 
  private:
   RequestTree tree_;
-  std::vector<IndexedSpan> spans_;
+  std::shared_ptr<const std::vector<IndexedSpan>> spans_;
 };
 
 }  // namespace kernspan::otlp

@@ -280,7 +280,7 @@ Result<GetterPtr> Compiler::value(const Expression& syntax) const {
 Result<TargetPtr> Compiler::path(const PathSyntax& syntax, std::size_t position) const {
   Result<std::vector<Key>> compiled = keys(syntax.segments.back().keys);
   if (!compiled) return std::unexpected(std::move(compiled.error()));
-  Result<TargetPtr> target = make_target(syntax, context_, *std::move(compiled));
+  Result<TargetPtr> target = make_target(syntax, context_, *std::move(compiled), lookups_);
   if (!target) return failed(position, target.error());
   return target;
 }

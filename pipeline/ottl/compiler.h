@@ -23,8 +23,9 @@ using PredicatePtr = std::unique_ptr<const Predicate>;
 // Errors name the column.
 class Compiler {
  public:
-  Compiler(Context context, const FunctionTable& functions)
-      : context_(context), functions_(functions) {}
+  // `lookups` may be null.
+  Compiler(Context context, const FunctionTable& functions, Lookups* lookups = nullptr)
+      : context_(context), functions_(functions), lookups_(lookups) {}
 
   Result<PredicatePtr> boolean(const BooleanSyntax& syntax) const;
   Result<GetterPtr> value(const Expression& syntax) const;
@@ -55,6 +56,7 @@ class Compiler {
 
   Context context_;
   const FunctionTable& functions_;
+  Lookups* const lookups_;
 };
 
 }  // namespace kernspan::ottl

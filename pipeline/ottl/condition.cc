@@ -18,10 +18,10 @@ Condition& Condition::operator=(Condition&&) noexcept = default;
 Condition::~Condition() = default;
 
 Result<Condition> Condition::compile(std::string_view text, Context context,
-                                     const FunctionTable& functions) {
+                                     const FunctionTable& functions, Lookups* lookups) {
   const Result<BooleanPtr> parsed = parse_condition(text);
   if (!parsed) return std::unexpected(parsed.error());
-  Result<PredicatePtr> predicate = Compiler(context, functions).boolean(**parsed);
+  Result<PredicatePtr> predicate = Compiler(context, functions, lookups).boolean(**parsed);
   if (!predicate) return std::unexpected(std::move(predicate.error()));
   return Condition(*std::move(predicate));
 }

@@ -30,9 +30,11 @@ class Predicate;
 // Immutable: any thread, each with its own Evaluation.
 class Condition {
  public:
-  // Fails with "column 12: what is wrong and what to write". The table is borrowed.
+  // Fails with "column 12: what is wrong and what to write". The table is borrowed. The attributes
+  // that it asks for are added to `lookups`, when there are some, which outlive the condition.
   static Result<Condition> compile(std::string_view text, Context context,
-                                   const FunctionTable& functions = standard_functions());
+                                   const FunctionTable& functions = standard_functions(),
+                                   Lookups* lookups = nullptr);
   Condition(Condition&&) noexcept;
   Condition& operator=(Condition&&) noexcept;
   ~Condition();

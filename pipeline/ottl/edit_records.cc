@@ -1,6 +1,7 @@
 #include "pipeline/ottl/edit_records.h"
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <utility>
 #include <vector>
@@ -19,13 +20,16 @@ namespace wire = otlp::wire;
 // is put together. A resource's changes are known only when its last span has been seen.
 class RecordEditPass {
  public:
-  RecordEditPass(const otlp::Batch& batch, Context context, const Clock& clock,
-                 const VisitRecord& visit)
-      : index_(batch),
+  RecordEditPass(otlp::Batch& batch, Context context, const Clock& clock, const VisitRecord& visit,
+                 const Lookups* lookups)
+      : riding_index_(batch.index()),
+        index_(*riding_index_),
         signal_(batch.signal()),
         context_(context),
         visit_(visit),
-        at_{.record = record_, .clock = clock} {}
+        at_{.record = record_, .clock = clock} {
+    if (lookups != nullptr) record_.look_for(*lookups);
+  }
 
   Status run() {
     Status visited;
@@ -199,7 +203,8 @@ class RecordEditPass {
 
   static constexpr std::uint32_t kNone = 0xFFFF'FFFF;
 
-  const otlp::SpanIndex index_;
+  const std::shared_ptr<const otlp::SpanIndex> riding_index_;
+  const otlp::SpanIndex& index_;
   const otlp::Signal signal_;
   const Context context_;
   const VisitRecord& visit_;
@@ -221,8 +226,8 @@ class RecordEditPass {
 }  // namespace
 
 Result<EditedBatch> edit_records(otlp::Batch batch, Context context, const Clock& clock,
-                                 const VisitRecord& visit) {
-  RecordEditPass pass(batch, context, clock, visit);
+                                 const VisitRecord& visit, const Lookups* lookups) {
+  RecordEditPass pass(batch, context, clock, visit, lookups);
   if (Status visited = pass.run(); !visited) return std::unexpected(visited.error());
   EditedBatch edited{.batch = {}, .dropped_spans = 0, .dropped_events = 0};
   edited.dropped_spans = pass.dropped_spans();

@@ -23,8 +23,8 @@ struct EditedBatch {
 // stays where it is; records that change are written anew, with their unknown fields. A resource or
 // scope that is dropped takes its spans along, an event leaves its span as it is otherwise; resources
 // and scopes that lose all their spans go. A batch that was not changed comes back as it was. The
-// first error of `visit` ends it.
+// first error of `visit` ends it. `lookups`: those of all conditions that `visit` tests; or null.
 Result<EditedBatch> edit_records(otlp::Batch batch, Context context, const Clock& clock,
-                                 const VisitRecord& visit);
+                                 const VisitRecord& visit, const Lookups* lookups = nullptr);
 
 }  // namespace kernspan::ottl

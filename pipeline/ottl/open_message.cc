@@ -11,7 +11,13 @@ namespace kernspan::ottl {
 void OpenMessage::open(std::string_view bytes, std::uint32_t attributes_field) {
   bytes_ = bytes;
   attributes_field_ = attributes_field;
+  is_read_ = false;
   if (edit_ != nullptr) edit_->in_use = false;
+}
+
+void OpenMessage::read_values() {
+  keys_->find(bytes_, attributes_field_, values_);
+  is_read_ = true;
 }
 
 OpenMessage::Edit& OpenMessage::edit() {

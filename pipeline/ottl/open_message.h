@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "pipeline/otlp/attribute_editor.h"
+#include "pipeline/otlp/attribute_keys.h"
 #include "pipeline/otlp/attribute_view.h"
 #include "pipeline/ottl/value.h"
 
@@ -20,6 +21,12 @@ namespace kernspan::ottl {
 // Reused from one message to the next. One thread.
 class OpenMessage {
  public:
+  // The keys that find() will be asked for by number, found in one walk; they outlive this.
+  void look_for(const otlp::AttributeKeys& keys) {
+    keys_ = &keys;
+    values_.resize(keys.size());
+  }
+
   // `bytes` outlive the changes. Values borrowed from the message that was open are no longer valid.
   void open(std::string_view bytes, std::uint32_t attributes_field);
 
@@ -27,6 +34,13 @@ class OpenMessage {
 
   // As changed so far.
   otlp::ValueView find(std::string_view key) const;
+  // The same of `key`, which is that number of `keys`.
+  otlp::ValueView find(std::string_view key, const otlp::AttributeKeys* keys,
+                       otlp::AttributeKeys::Number number) {
+    if (keys == nullptr || keys != keys_ || open_editor() != nullptr) return find(key);
+    if (!is_read_) read_values();
+    return otlp::ValueView(values_[number]);
+  }
   Value attributes() const;
   std::uint64_t number(std::uint32_t field) const;                    // 0 without one
   std::string_view content(std::uint32_t field) const;                // empty without one
@@ -64,6 +78,7 @@ class OpenMessage {
     std::size_t kept_bytes = 0;
   };
 
+  void read_values();
   Edit& edit();
   otlp::AttributeEditor& editor();
   const otlp::AttributeEditor* open_editor() const {
@@ -75,6 +90,9 @@ class OpenMessage {
 
   std::string_view bytes_;
   std::uint32_t attributes_field_ = 0;
+  const otlp::AttributeKeys* keys_ = nullptr;
+  std::vector<std::string_view> values_;  // of keys_, in bytes_; once is_read_
+  bool is_read_ = false;
   std::unique_ptr<Edit> edit_;
 };
 

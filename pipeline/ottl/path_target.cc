@@ -6,6 +6,7 @@
 #include <array>
 
 #include "pipeline/base/edit_distance.h"
+#include "pipeline/ottl/lookups.h"
 #include "pipeline/ottl/path_table.h"
 
 namespace kernspan::ottl {
@@ -21,9 +22,16 @@ Status check_room(const Record& record) {
 
 class AttributeTarget final : public Target {
  public:
-  AttributeTarget(Context part, std::string key) : part_(part), key_(std::move(key)) {}
+  AttributeTarget(Context part, std::string key, Lookups* lookups)
+      : part_(part), key_(std::move(key)) {
+    if (lookups == nullptr) return;
+    keys_ = &lookups->of(part);
+    number_ = lookups->of(part).add(key_);
+  }
 
-  otlp::ValueView find(Record& record) const { return message_of(record, part_).find(key_); }
+  otlp::ValueView find(Record& record) const {
+    return message_of(record, part_).find(key_, keys_, number_);
+  }
 
   Result<Value> get(Evaluation& at) const override { return Value::from_view(find(at.record)); }
   Status set(Evaluation& at, Value value) const override {
@@ -36,6 +44,8 @@ class AttributeTarget final : public Target {
  private:
   Context part_;
   std::string key_;
+  const otlp::AttributeKeys* keys_ = nullptr;  // those of the lookups, which key_ is one of
+  otlp::AttributeKeys::Number number_ = 0;
 };
 
 namespace {
@@ -157,7 +167,7 @@ std::unexpected<Error> unknown_path(const PathSyntax& path, Context part) {
 }
 
 Result<TargetPtr> make_row_target(const PathSyntax& path, Context part, const PathRow& row,
-                                  std::vector<Key> keys) {
+                                  std::vector<Key> keys, Lookups* lookups) {
   if (keys.empty()) return std::make_unique<FieldTarget>(row);
   if (row.kind == PathKind::kTraceState && keys.size() == 1) {
     return std::make_unique<TraceStateTarget>(row, std::move(keys.front()));
@@ -172,7 +182,7 @@ Result<TargetPtr> make_row_target(const PathSyntax& path, Context part, const Pa
     return permanent(fmt::format("{} is indexed by strings", path.name()));
   }
   if (keys.size() == 1 && std::holds_alternative<std::string>(keys.front())) {
-    return std::make_unique<AttributeTarget>(part, std::get<std::string>(keys.front()));
+    return std::make_unique<AttributeTarget>(part, std::get<std::string>(keys.front()), lookups);
   }
   return std::make_unique<NestedTarget>(part, std::move(keys));
 }
@@ -195,7 +205,8 @@ std::optional<Context> named_context(const PathSyntax& path) {
   return found->second;
 }
 
-Result<TargetPtr> make_target(const PathSyntax& path, Context context, std::vector<Key> keys) {
+Result<TargetPtr> make_target(const PathSyntax& path, Context context, std::vector<Key> keys,
+                              Lookups* lookups) {
   const std::optional<Context> named = named_context(path);
   const Context part = named.value_or(context);
   if (part > context) {
@@ -213,7 +224,7 @@ Result<TargetPtr> make_target(const PathSyntax& path, Context context, std::vect
   const std::span<const PathRow> rows = path_rows(part);
   const auto row = std::ranges::find(rows, name, &PathRow::name);
   if (row == rows.end()) return unknown_path(path, part);
-  return make_row_target(path, part, *row, std::move(keys));
+  return make_row_target(path, part, *row, std::move(keys), lookups);
 }
 
 }  // namespace kernspan::ottl

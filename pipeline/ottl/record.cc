@@ -1,6 +1,7 @@
 #include "pipeline/ottl/record.h"
 
 #include "pipeline/otlp/wire_fields.h"
+#include "pipeline/ottl/lookups.h"
 
 namespace kernspan::ottl {
 
@@ -20,6 +21,13 @@ std::string_view context_name(Context context) {
 
 void Record::clear_cache() {
   if (!cache_.is_nil()) cache_ = Value();
+}
+
+void Record::look_for(const Lookups& lookups) {
+  resource_.look_for(lookups.of(Context::kResource));
+  scope_.look_for(lookups.of(Context::kScope));
+  span_.look_for(lookups.of(Context::kSpan));
+  event_.look_for(lookups.of(Context::kSpanEvent));
 }
 
 void Record::open_resource(const otlp::RequestTree& tree, std::uint32_t resource) {

@@ -15,6 +15,8 @@ namespace kernspan::ottl {
 // scope (or instrumentation_scope), span, spanevent.
 enum class Context : std::uint8_t { kResource, kScope, kSpan, kSpanEvent };
 
+class Lookups;  // lookups.h
+
 std::string_view context_name(Context context);
 
 // The resource, scope, span and event that a statement looks at: those of its context and above.
@@ -25,6 +27,9 @@ class Record {
   Record() = default;
   Record(const Record&) = delete;
   Record& operator=(const Record&) = delete;
+
+  // Before anything is open. They are complete, and outlive this.
+  void look_for(const Lookups& lookups);
 
   // What they are made of outlives the record's use, and is of one tree: another batch takes another
   // Record. Each begins with an empty cache.

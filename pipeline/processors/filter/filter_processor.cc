@@ -70,8 +70,9 @@ Status FilterProcessor::consume(otlp::Batch batch) {
   std::size_t dropped_spans = 0;
   std::size_t dropped_events = 0;
   for (const FilterGroup& group : groups_) {
-    auto edited = ottl::edit_records(std::move(batch), group.context, clock_,
-                                     [&](ottl::Evaluation& at) { return keeps(group, at); });
+    auto edited = ottl::edit_records(
+        std::move(batch), group.context, clock_,
+        [&](ottl::Evaluation& at) { return keeps(group, at); }, group.lookups.get());
     if (!edited) {
       books_.refuse(spans);
       return std::unexpected(std::move(edited.error()));

@@ -46,9 +46,13 @@ ConditionNodes condition_nodes(ConfigReader& reader, std::string_view key) {
 void add_group(ConfigReader& reader, std::string_view key, Context context, ErrorMode mode,
                const ConditionNodes& nodes, std::vector<FilterGroup>& groups) {
   if (nodes.empty()) return;
-  FilterGroup group{.context = context, .error_mode = mode, .conditions = {}};
+  FilterGroup group{.context = context,
+                    .error_mode = mode,
+                    .conditions = {},
+                    .lookups = std::make_unique<ottl::Lookups>()};
   for (const ConfigNode* node : nodes) {
-    auto condition = ottl::Condition::compile(node->text(), context);
+    auto condition = ottl::Condition::compile(node->text(), context, ottl::standard_functions(),
+                                              group.lookups.get());
     if (condition) {
       group.conditions.push_back({*std::move(condition), node->shown()});
     } else {

@@ -7,6 +7,7 @@
 
 #include "pipeline/component/config_reader.h"
 #include "pipeline/ottl/condition.h"
+#include "pipeline/ottl/lookups.h"
 
 namespace kernspan {
 
@@ -20,6 +21,7 @@ struct FilterGroup {
   ottl::Context context;
   ottl::ErrorMode error_mode;
   std::vector<FilterCondition> conditions;
+  std::unique_ptr<ottl::Lookups> lookups;  // of all of them
 };
 
 // Reads error_mode, traces.{resource, span, spanevent} and trace_conditions, in both of its styles;

@@ -12,8 +12,9 @@ namespace kernspan::sampling {
 // Shards count their holds down, and the last one frees it.
 class HeldRequest {
  public:
-  // A batch of at least one span, copied into one piece. `sequence` orders requests by arrival. Charged to `memory`, which outlives it.
-  static HeldRequest* make(const otlp::Batch& batch, std::uint64_t sequence, HeldMemory& memory);
+  // A batch of at least one span, copied into one piece with the index that rides with it.
+  // `sequence` orders requests by arrival. Charged to `memory`, which outlives it.
+  static HeldRequest* make(otlp::Batch batch, std::uint64_t sequence, HeldMemory& memory);
 
   const otlp::SpanIndex& index() const { return index_; }
   std::uint64_t sequence() const { return sequence_; }
@@ -23,7 +24,7 @@ class HeldRequest {
   void release(std::uint32_t spans);
 
  private:
-  HeldRequest(const otlp::Batch& batch, std::uint64_t sequence, HeldMemory& memory);
+  HeldRequest(otlp::Batch& batch, std::uint64_t sequence, HeldMemory& memory);
   ~HeldRequest();
 
   const otlp::SpanIndex index_;

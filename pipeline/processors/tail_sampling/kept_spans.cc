@@ -11,8 +11,10 @@ KeptSpans::~KeptSpans() {
   for (const Kept& kept : spans_) kept.request->release(1);
 }
 
-void KeptSpans::add(const SpanNode& node, double probability) {
-  spans_.push_back({node.request, node.span, probability});
+void KeptSpans::add(const SpanRun& run, double probability) {
+  for (std::uint32_t i = 0; i < run.count; ++i) {
+    spans_.push_back({run.request, run.first + i, probability});
+  }
 }
 
 std::vector<otlp::Batch> KeptSpans::take() {

@@ -19,8 +19,8 @@ class KeptSpans {
   KeptSpans& operator=(const KeptSpans&) = delete;
   ~KeptSpans();
 
-  // Takes over the node's hold. `probability` of having been sampled; 0: not known.
-  void add(const SpanNode& node, double probability);
+  // Takes over the run's holds. `probability` of having been sampled; 0: not known.
+  void add(const SpanRun& run, double probability);
 
   std::size_t size() const { return spans_.size(); }
   bool empty() const { return spans_.empty(); }

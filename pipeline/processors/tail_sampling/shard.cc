@@ -36,12 +36,13 @@ TraceStatus status_of(Outcome outcome) {
 }  // namespace
 
 Shard::Shard(const TailSamplingSettings& settings, std::size_t shards, Decide decide,
-             HeldMemory& memory, SamplingCounters& counters, const Clock& clock)
+             HeldMemory& memory, SamplingCounters& counters, const Clock& clock, Looks looks)
     : settings_(settings),
       shards_(shards),
       max_traces_(share_of(settings.num_traces, shards)),
       giant_bytes_(memory.limit() / kGiantShare),
       decide_(std::move(decide)),
+      looks_(std::move(looks)),
       memory_(memory),
       counters_(counters),
       clock_(clock),
@@ -50,6 +51,7 @@ Shard::Shard(const TailSamplingSettings& settings, std::size_t shards, Decide de
       non_sampled_cache_(share_of(settings.non_sampled_cache_size, shards)),
       kept_(settings.adjusted_count),
       now_ns_(clock.monotonic_ns()) {
+  ahead_.fill(TraceTable::kNone);
   // A hint only: what it says may be far more than comes.
   constexpr std::size_t kMostReserved = 1 << 20;
   const auto wait_s = std::chrono::ceil<std::chrono::seconds>(settings.decision_wait).count();
@@ -65,9 +67,9 @@ TraceDecision Shard::decision_of(const Verdict& verdict) {
 Shard::~Shard() {
   for (std::uint32_t trace = table_.oldest_pending(); trace != TraceTable::kNone;
        trace = table_[trace].next) {
-    nodes_.clear();
-    table_.read_spans(trace, nodes_);
-    for (const SpanNode& node : nodes_) node.request->release(1);
+    runs_.clear();
+    table_.read_spans(trace, runs_);
+    for (const SpanRun& run : runs_) run.request->release(run.count);
   }
   memory_.subtract(charged_);
 }
@@ -76,6 +78,7 @@ std::size_t Shard::take(const Arrival& arrival, std::size_t from) {
   now_ns_ = clock_.monotonic_ns();
   const std::size_t size = arrival.size();
   std::size_t position = from;
+  facts_ = facts_of(arrival);
   if (settings_.strategy == Strategy::kSpanIngest) {
     const std::vector<std::uint32_t> spans = by_resource_and_trace(arrival);
     const otlp::SpanIndex& index = arrival.request->index();
@@ -91,10 +94,43 @@ std::size_t Shard::take(const Arrival& arrival, std::size_t from) {
     }
   } else {
     std::uint32_t trace = TraceTable::kNone;
-    while (position < size && take_span(arrival, arrival.span(position), trace)) ++position;
+    for (; position < size; ++position) {
+      look_ahead(arrival, position);
+      if (!take_span(arrival, arrival.span(position), trace)) break;
+    }
   }
   account();
   return position;
+}
+
+const std::uint64_t* Shard::facts_of(const Arrival& arrival) {
+  if (looks_.facts == nullptr) return nullptr;
+  if (arrival.facts != nullptr) return arrival.facts->data();
+  own_facts_ = looks_.facts->of(arrival.request->index());
+  return own_facts_.data();
+}
+
+// Some spans ahead of the one that is taken: what it will meet.
+void Shard::look_ahead(const Arrival& arrival, std::size_t position) {
+  constexpr std::size_t kFar = 24;
+  constexpr std::size_t kNear = 12;
+  constexpr std::size_t kNext = 4;
+  const std::span<const otlp::IndexedSpan> spans = arrival.request->index().spans();
+  const auto starts = [&](std::size_t ahead) {
+    const std::size_t at = position + ahead;
+    return at < arrival.size() &&
+           spans[arrival.span(at)].trace_id != spans[arrival.span(at - 1)].trace_id;
+  };
+  if (starts(kFar)) table_.expect(spans[arrival.span(position + kFar)].trace_id);
+  if (starts(kNear)) {
+    const std::uint32_t trace = table_.find(spans[arrival.span(position + kNear)].trace_id);
+    ahead_[(position + kNear) % ahead_.size()] = trace;
+    if (trace != TraceTable::kNone) table_.expect_entry(trace);
+  }
+  if (starts(kNext)) {
+    const std::uint32_t trace = ahead_[(position + kNext) % ahead_.size()];
+    if (trace != TraceTable::kNone) table_.expect_spans(trace);
+  }
 }
 
 // `trace` is that of the span before, when that is pending: spans of a trace often come together.
@@ -138,17 +174,19 @@ void Shard::hold(std::uint32_t trace, HeldRequest& request, std::uint32_t span) 
   const otlp::SpanIndex& index = request.index();
   const otlp::IndexedSpan& fields = index.spans()[span];
   // The trace's part of a request is counted as if it were a request of its own.
-  const SpanNode* last = table_.last_span(trace);
+  const SpanRun* const last = table_.last_run(trace);
   const bool same_request = last != nullptr && last->request == &request;
+  const std::uint32_t last_span = same_request ? last->first + last->count - 1 : 0;
   entry.byte_count += fields.position.size;
-  if (!same_request || index.spans()[last->span].scope != fields.scope) {
+  if (!same_request || index.spans()[last_span].scope != fields.scope) {
     const otlp::RequestTree::Scope& scope = index.tree().scopes[fields.scope];
     entry.byte_count += scope.header.size();
-    if (!same_request || index.resource_number(last->span) != scope.resource) {
+    if (!same_request || index.resource_number(last_span) != scope.resource) {
       entry.byte_count += index.tree().resources[scope.resource].header.size();
     }
   }
   ++entry.span_count;
+  entry.facts.add(fields, facts_ == nullptr ? 0 : facts_[span]);
   table_.add_span(trace, request, span);
   if (!entry.is_giant && entry.byte_count > giant_bytes_) {
     entry.is_giant = true;
@@ -177,11 +215,11 @@ const TraceDecision* Shard::find_cached(const TraceId& id) {
 void Shard::follow(const TraceDecision& decision, HeldRequest& request, std::uint32_t span) {
   if (decision.status == TraceStatus::kSampled) {
     counters_.cached_sampled_spans.add();
-    kept_.add({.request = &request, .span = span}, decision.probability);
+    kept_.add({.request = &request, .first = span, .count = 1}, decision.probability);
     return;
   }
   counters_.cached_not_sampled_spans.add();
-  nodes_.assign(1, {.request = &request, .span = span});
+  runs_.assign(1, {.request = &request, .first = span, .count = 1});
   let_go(drop_reason(decision.status, Cause::kOther));
 }
 
@@ -189,10 +227,10 @@ void Shard::follow_late(const TraceEntry& entry, HeldRequest& request, std::uint
   counters_.late_spans.add();
   counters_.late_span_age_s.observe(seconds_between(entry.due_ns, now_ns_));
   if (entry.decision.status == TraceStatus::kSampled) {
-    kept_.add({.request = &request, .span = span}, entry.decision.probability);
+    kept_.add({.request = &request, .first = span, .count = 1}, entry.decision.probability);
     return;
   }
-  nodes_.assign(1, {.request = &request, .span = span});
+  runs_.assign(1, {.request = &request, .first = span, .count = 1});
   let_go(drop_reason(entry.decision.status, Cause::kOther));
 }
 
@@ -202,11 +240,23 @@ void Shard::advance() {
   wheel_.take_due(now_ns_, due_);
   if (due_.empty()) return;
   const std::uint64_t begin_ns = now_ns_;
-  for (const std::uint32_t trace : due_) {
-    if (may_decide(trace)) decide(trace, Cause::kDue);
+  for (std::size_t i = 0; i < due_.size(); ++i) {
+    look_ahead(i);
+    if (may_decide(due_[i])) decide(due_[i], Cause::kDue);
   }
   counters_.round_latency_ms.observe(1e3 * seconds_between(begin_ns, now_ns_));
   account();
+}
+
+// Some traces ahead of the one that is decided.
+void Shard::look_ahead(std::size_t due) const {
+  constexpr std::size_t kFar = 16;
+  constexpr std::size_t kNear = 6;
+  if (due + kFar < due_.size()) table_.expect_entry(due_[due + kFar]);
+  if (due + kNear >= due_.size()) return;
+  const std::uint32_t trace = due_[due + kNear];
+  table_.expect(table_[trace].id);
+  table_.expect_spans(trace);
 }
 
 void Shard::decide(std::uint32_t trace, Cause cause) {
@@ -217,23 +267,37 @@ void Shard::decide(std::uint32_t trace, Cause cause) {
   if (settings_.strategy == Strategy::kSpanIngest) {
     return end(trace, {.status = TraceStatus::kNotSampled}, cause);
   }
-  nodes_.clear();
-  table_.read_spans(trace, nodes_);
-  view_spans_.clear();
-  for (const SpanNode& node : nodes_) view_spans_.push_back({&node.request->index(), node.span});
-  const std::optional<Verdict> verdict = decide_({.trace_id = entry.id,
-                                                  .spans = view_spans_,
-                                                  .byte_count = entry.byte_count,
-                                                  .first_seen_ns = entry.first_seen_ns},
-                                                 now_ns_);
+  TraceView view{.trace_id = entry.id,
+                 .spans = {},
+                 .byte_count = entry.byte_count,
+                 .first_seen_ns = entry.first_seen_ns};
+  if (looks_.facts != nullptr) view.facts = entry.facts;
+  if (looks_.at_spans) {
+    view.spans = spans_of(trace);
+  } else {
+    view.spans_not_held = entry.span_count;
+  }
+  const std::optional<Verdict> verdict = decide_(view, now_ns_);
   const std::uint64_t begin_ns = std::exchange(now_ns_, clock_.monotonic_ns());
   counters_.decision_latency_us.observe(1e6 * seconds_between(begin_ns, now_ns_));
   end(trace, decision_of(verdict.value_or(Verdict())), cause);
 }
 
+std::span<const HeldSpan> Shard::spans_of(std::uint32_t trace) {
+  runs_.clear();
+  table_.read_spans(trace, runs_);
+  view_spans_.clear();
+  for (const SpanRun& run : runs_) {
+    for (std::uint32_t i = 0; i < run.count; ++i) {
+      view_spans_.push_back({&run.request->index(), run.first + i});
+    }
+  }
+  return view_spans_;
+}
+
 void Shard::end(std::uint32_t trace, const TraceDecision& decision, Cause cause) {
-  nodes_.clear();
-  table_.read_spans(trace, nodes_);
+  runs_.clear();
+  table_.read_spans(trace, runs_);
   table_.clear_spans(trace);
   wheel_.remove(trace);
   TraceEntry& entry = table_[trace];
@@ -241,7 +305,7 @@ void Shard::end(std::uint32_t trace, const TraceDecision& decision, Cause cause)
   entry.due_ns = now_ns_;
   count(decision.status, cause);
   if (decision.status == TraceStatus::kSampled) {
-    for (const SpanNode& node : nodes_) kept_.add(node, decision.probability);
+    for (const SpanRun& run : runs_) kept_.add(run, decision.probability);
   } else {
     let_go(drop_reason(decision.status, cause));
   }
@@ -255,17 +319,15 @@ void Shard::end(std::uint32_t trace, const TraceDecision& decision, Cause cause)
   table_.set_decided(trace, decision);
 }
 
-// The holds of nodes_, which are one after the other where they came together.
+// The holds of runs_.
 void Shard::let_go(Counter& reason) {
-  counters_.books.release(nodes_.size());
-  reason.add(nodes_.size());
-  for (std::size_t begin = 0; begin < nodes_.size();) {
-    HeldRequest* const request = nodes_[begin].request;
-    std::size_t end = begin + 1;
-    while (end < nodes_.size() && nodes_[end].request == request) ++end;
-    request->release(static_cast<std::uint32_t>(end - begin));
-    begin = end;
+  std::size_t spans = 0;
+  for (const SpanRun& run : runs_) {
+    run.request->release(run.count);
+    spans += run.count;
   }
+  counters_.books.release(spans);
+  reason.add(spans);
 }
 
 Counter& Shard::drop_reason(TraceStatus status, Cause cause) {

@@ -10,12 +10,14 @@
 // has been forgotten begin a new one. Spans are one hold each on the request they came in.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <memory>
 #include <optional>
 #include <span>
+#include <utility>
 #include <vector>
 
 #include "pipeline/base/clock.h"
@@ -27,6 +29,7 @@
 #include "pipeline/processors/tail_sampling/kept_spans.h"
 #include "pipeline/processors/tail_sampling/policies/verdict.h"
 #include "pipeline/processors/tail_sampling/sampling_counters.h"
+#include "pipeline/processors/tail_sampling/span_facts.h"
 #include "pipeline/processors/tail_sampling/tail_sampling_settings.h"
 #include "pipeline/processors/tail_sampling/timing_wheel.h"
 #include "pipeline/processors/tail_sampling/trace_table.h"
@@ -38,6 +41,8 @@ struct Arrival {
   HeldRequest* request = nullptr;
   std::vector<std::uint32_t> spans = {};  // empty: all of them
   std::uint64_t first_seen_ns = 0;        // when they came, into this process or its tier
+  // SpanFacts of each span of the request; null: to be asked of them.
+  std::shared_ptr<const std::vector<std::uint64_t>> facts = nullptr;
 
   std::size_t size() const { return spans.empty() ? request->index().size() : spans.size(); }
   std::uint32_t span(std::size_t position) const {
@@ -53,9 +58,18 @@ class Shard {
   using Decide =
       std::function<std::optional<Verdict>(const TraceView& trace, std::uint64_t now_ns)>;
 
+  // What `decide` goes by.
+  struct Looks {
+    std::shared_ptr<const SpanFacts> facts = nullptr;  // null: at the spans alone
+    bool at_spans = true;                              // else they are only counted
+  };
+
   // References outlive it; the settings are copied. Their sizes are divided among the shards.
   Shard(const TailSamplingSettings& settings, std::size_t shards, Decide decide, HeldMemory& memory,
-        SamplingCounters& counters, const Clock& clock);
+        SamplingCounters& counters, const Clock& clock, Looks looks);
+  Shard(const TailSamplingSettings& settings, std::size_t shards, Decide decide, HeldMemory& memory,
+        SamplingCounters& counters, const Clock& clock)
+      : Shard(settings, shards, std::move(decide), memory, counters, clock, Looks()) {}
   // What it still holds is let go, and in nobody's books.
   ~Shard();
   Shard(const Shard&) = delete;
@@ -102,6 +116,9 @@ class Shard {
 
   bool take_span(const Arrival& arrival, std::uint32_t span, std::uint32_t& trace);
   bool take_group(const Arrival& arrival, std::span<const std::uint32_t> group);
+  const std::uint64_t* facts_of(const Arrival& arrival);
+  void look_ahead(const Arrival& arrival, std::size_t position);
+  void look_ahead(std::size_t due) const;
   std::vector<std::uint32_t> by_resource_and_trace(const Arrival& arrival) const;
   std::uint32_t open(const TraceId& id, std::uint64_t first_seen_ns);
   void see_earlier(std::uint32_t trace, std::uint64_t first_seen_ns);
@@ -110,6 +127,7 @@ class Shard {
   bool give_up_decided(const HandOver& hand_over);
   bool give_up_cached(DecisionCache& cache, const HandOver& hand_over);
   void remove_given(std::uint32_t trace);
+  std::span<const HeldSpan> spans_of(std::uint32_t trace);
   void hold(std::uint32_t trace, HeldRequest& request, std::uint32_t span);
   bool is_too_large(const TraceEntry& entry) const;
   void see_root(std::uint32_t trace);
@@ -133,6 +151,7 @@ class Shard {
   const std::size_t max_traces_;
   const std::uint64_t giant_bytes_;
   const Decide decide_;
+  const Looks looks_;
   HeldMemory& memory_;
   SamplingCounters& counters_;
   const Clock& clock_;
@@ -149,7 +168,10 @@ class Shard {
   std::uint64_t charged_ = 0;  // to memory_, for the table and the caches
   // Reused.
   std::vector<std::uint32_t> due_;
-  std::vector<SpanNode> nodes_;
+  std::vector<SpanRun> runs_;
+  std::vector<std::uint64_t> own_facts_;
+  std::array<std::uint32_t, 16> ahead_;   // traces of spans that will be taken soon, or kNone
+  const std::uint64_t* facts_ = nullptr;  // of the request in hand, by span; null without any
   std::vector<HeldSpan> view_spans_;
   // As last published.
   double published_traces_ = 0;

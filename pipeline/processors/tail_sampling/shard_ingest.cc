@@ -49,13 +49,18 @@ void Shard::decide_on_ingest(std::uint32_t trace, HeldRequest& request,
                              std::span<const std::uint32_t> group) {
   const TraceEntry& entry = table_[trace];
   view_spans_.clear();
-  for (const std::uint32_t span : group) view_spans_.push_back({&request.index(), span});
+  TraceFacts facts;
+  for (const std::uint32_t span : group) {
+    view_spans_.push_back({&request.index(), span});
+    facts.add(request.index().spans()[span], facts_ == nullptr ? 0 : facts_[span]);
+  }
   const std::optional<Verdict> verdict =
       decide_({.trace_id = entry.id,
                .spans = view_spans_,
                .byte_count = entry.byte_count,
                .first_seen_ns = entry.first_seen_ns,
-               .spans_not_held = entry.span_count - group.size()},
+               .spans_not_held = entry.span_count - group.size(),
+               .facts = looks_.facts == nullptr ? std::nullopt : std::optional(facts)},
               now_ns_);
   if (verdict) end(trace, decision_of(*verdict), Cause::kOther);
 }

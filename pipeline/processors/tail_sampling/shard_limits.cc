@@ -33,7 +33,7 @@ void Shard::relieve() {
     const std::uint32_t trace = next_to_relieve(cause);
     const TraceEntry& entry = table_[trace];
     relieved += entry.byte_count + TraceTable::kEntryBytes +
-                entry.span_count * (sizeof(otlp::IndexedSpan) + sizeof(SpanNode));
+                entry.span_count * (sizeof(otlp::IndexedSpan) + sizeof(SpanRun));
     decide(trace, cause);
   }
   account();

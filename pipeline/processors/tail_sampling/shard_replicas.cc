@@ -18,28 +18,30 @@ constexpr std::uint64_t kLookAgainNs = 100'000'000;
 constexpr std::size_t kMaxDecided = TraceDoor::kPortionBytes / sizeof(DecidedTrace);
 
 // The spans as one batch. Where most of a request goes its bytes stay where they are.
-otlp::Batch batch_of(std::vector<SpanNode> nodes) {
-  std::ranges::sort(nodes, {}, [](const SpanNode& node) {
-    return std::tuple(node.request->sequence(), node.span);
-  });
+otlp::Batch batch_of(std::vector<SpanRun> runs) {
+  std::ranges::sort(
+      runs, {}, [](const SpanRun& run) { return std::tuple(run.request->sequence(), run.first); });
   otlp::Batch batch;
-  for (std::size_t begin = 0; begin < nodes.size();) {
-    const HeldRequest& request = *nodes[begin].request;
+  for (std::size_t begin = 0; begin < runs.size();) {
+    const HeldRequest& request = *runs[begin].request;
     const otlp::SpanIndex& index = request.index();
-    std::size_t end = begin + 1;
-    while (end < nodes.size() && nodes[end].request == &request) ++end;
-    const bool share = 2 * (end - begin) >= index.size();
+    std::size_t end = begin;
+    std::size_t spans = 0;
+    for (; end < runs.size() && runs[end].request == &request; ++end) spans += runs[end].count;
+    const bool share = 2 * spans >= index.size();
     otlp::RequestBuilder builder(index.tree(), otlp::Signal::kTraces);
-    for (std::size_t i = begin; i < end; ++i) {
-      const otlp::IndexedSpan& fields = index.spans()[nodes[i].span];
-      if (share) {
-        builder.add(fields.scope, fields.position);
-      } else {
-        builder.add_new(fields.scope, index.bytes(nodes[i].span));
+    for (; begin < end; ++begin) {
+      for (std::uint32_t i = 0; i < runs[begin].count; ++i) {
+        const std::uint32_t span = runs[begin].first + i;
+        const otlp::IndexedSpan& fields = index.spans()[span];
+        if (share) {
+          builder.add(fields.scope, fields.position);
+        } else {
+          builder.add_new(fields.scope, index.bytes(span));
+        }
       }
     }
     batch.append(builder.take());
-    begin = end;
   }
   return batch;
 }
@@ -115,15 +117,15 @@ bool Shard::give_up_foreign(const HandOver& hand_over) {
 
 bool Shard::give_up_traces(const std::vector<std::uint32_t>& traces, const HandOver& hand_over) {
   HandOff hand_off;
-  nodes_.clear();
+  runs_.clear();
   for (const std::uint32_t trace : traces) {
-    table_.read_spans(trace, nodes_);
+    table_.read_spans(trace, runs_);
     const std::uint64_t seen = std::min(table_[trace].first_seen_ns, now_ns_);
     hand_off.ages.push_back(
         {.trace_id = table_[trace].id,
          .age = std::chrono::nanoseconds(static_cast<std::int64_t>(now_ns_ - seen))});
   }
-  hand_off.spans = batch_of(nodes_);
+  hand_off.spans = batch_of(runs_);
   if (!hand_over(hand_off)) return false;
   for (const std::uint32_t trace : traces) remove_given(trace);
   return true;
@@ -131,13 +133,13 @@ bool Shard::give_up_traces(const std::vector<std::uint32_t>& traces, const HandO
 
 // The trace is in another replica's hands: what this one held of it goes without a count.
 void Shard::remove_given(std::uint32_t trace) {
-  nodes_.clear();
-  table_.read_spans(trace, nodes_);
+  runs_.clear();
+  table_.read_spans(trace, runs_);
   table_.clear_spans(trace);
   wheel_.remove(trace);
   if (table_[trace].is_giant) std::erase(giants_, trace);
   table_.remove(trace);
-  for (const SpanNode& node : nodes_) node.request->release(1);
+  for (const SpanRun& run : runs_) run.request->release(run.count);
 }
 
 bool Shard::give_up_decided(const HandOver& hand_over) {

@@ -59,7 +59,7 @@ std::size_t shard_of(const TraceId& id, std::size_t shards) {
 
 // What a batch will occupy while it is held.
 std::uint64_t held_bytes_of(const otlp::Batch& batch) {
-  return batch.byte_count() + batch.item_count() * (sizeof(otlp::IndexedSpan) + sizeof(SpanNode));
+  return batch.byte_count() + batch.item_count() * (sizeof(otlp::IndexedSpan) + sizeof(SpanRun));
 }
 
 std::uint64_t seen_at(std::uint64_t now_ns, nanoseconds age) {
@@ -101,18 +101,23 @@ Status TailSamplingProcessor::start() {
            memory_->limit() / kMib);
   const std::size_t count = settings_.num_shards;
   const bool is_ingest = settings_.strategy == Strategy::kSpanIngest;
+  const auto facts = std::make_shared<SpanFacts>();
+  facts_ = facts;
   for (std::size_t i = 0; i < count; ++i) {
     // Shared by the two functions of one thread.
     const auto policies = std::make_shared<Policies>(
         policy_settings_,
-        PoliciesOptions{.sample_on_first_match = settings_.sample_on_first_match, .shards = count},
+        PoliciesOptions{.sample_on_first_match = settings_.sample_on_first_match,
+                        .shards = count,
+                        .facts = facts},
         policy_counters_);
     auto decide = [policies, is_ingest](const TraceView& trace, std::uint64_t now_ns) {
       return is_ingest ? policies->decide_early(trace, now_ns)
                        : std::optional(policies->decide(trace, now_ns));
     };
-    auto shard =
-        std::make_unique<Shard>(settings_, count, std::move(decide), *memory_, counters_, clock_);
+    auto shard = std::make_unique<Shard>(
+        settings_, count, std::move(decide), *memory_, counters_, clock_,
+        Shard::Looks{.facts = facts, .at_spans = policies->looks_at_spans()});
     auto after_round = [this, policies, &held = *shard, &looked_at = looked_at_[i]] {
       policies->publish_counts();
       give_up_foreign(held, looked_at);
@@ -195,9 +200,11 @@ Status TailSamplingProcessor::room(const otlp::Batch& batch) {
 }
 
 void TailSamplingProcessor::keep(otlp::Batch spans, const TraceHolder::Arrival& arrival) {
-  HeldRequest* const request = HeldRequest::make(spans, next_sequence_++, *memory_);
-  if (!arrival.ages.empty()) return hand_out_by_age(*request, arrival);
-  hand_out(*request, seen_at(clock_.monotonic_ns(), arrival.age));
+  // Asked here, where the bytes have just been read, and by all callers side by side.
+  const auto facts = std::make_shared<const std::vector<std::uint64_t>>(facts_->of(*spans.index()));
+  HeldRequest* const request = HeldRequest::make(std::move(spans), next_sequence_++, *memory_);
+  if (!arrival.ages.empty()) return hand_out_by_age(*request, arrival, facts);
+  hand_out(*request, seen_at(clock_.monotonic_ns(), arrival.age), facts);
 }
 
 void TailSamplingProcessor::keep_decided(std::span<const DecidedTrace> decided) {
@@ -238,9 +245,11 @@ void TailSamplingProcessor::give_up_foreign(Shard& shard, std::atomic<std::uint6
 }
 
 // The request may be gone as soon as its last part has been pushed.
-void TailSamplingProcessor::hand_out(HeldRequest& request, std::uint64_t first_seen_ns) {
+void TailSamplingProcessor::hand_out(HeldRequest& request, std::uint64_t first_seen_ns,
+                                     const Facts& facts) {
   if (shards_.size() == 1) {
-    return shards_.front()->push({.request = &request, .first_seen_ns = first_seen_ns});
+    return shards_.front()->push(
+        {.request = &request, .first_seen_ns = first_seen_ns, .facts = facts});
   }
   std::vector<std::vector<std::uint32_t>> parts(shards_.size());
   const std::span<const otlp::IndexedSpan> spans = request.index().spans();
@@ -249,14 +258,17 @@ void TailSamplingProcessor::hand_out(HeldRequest& request, std::uint64_t first_s
   }
   for (std::size_t i = 0; i < parts.size(); ++i) {
     if (parts[i].empty()) continue;
-    shards_[i]->push(
-        {.request = &request, .spans = std::move(parts[i]), .first_seen_ns = first_seen_ns});
+    shards_[i]->push({.request = &request,
+                      .spans = std::move(parts[i]),
+                      .first_seen_ns = first_seen_ns,
+                      .facts = facts});
   }
 }
 
 // What another replica has held: each trace with its own age.
 void TailSamplingProcessor::hand_out_by_age(HeldRequest& request,
-                                            const TraceHolder::Arrival& arrival) {
+                                            const TraceHolder::Arrival& arrival,
+                                            const Facts& facts) {
   const std::uint64_t now = clock_.monotonic_ns();
   std::map<TraceId, std::uint64_t> first_seen;
   for (const TraceAge& age : arrival.ages) first_seen[age.trace_id] = seen_at(now, age.age);
@@ -270,8 +282,10 @@ void TailSamplingProcessor::hand_out_by_age(HeldRequest& request,
     parts[{shard_of(id, shards_.size()), seen}].push_back(i);
   }
   for (auto& [key, part] : parts) {
-    shards_[key.first]->push(
-        {.request = &request, .spans = std::move(part), .first_seen_ns = key.second});
+    shards_[key.first]->push({.request = &request,
+                              .spans = std::move(part),
+                              .first_seen_ns = key.second,
+                              .facts = facts});
   }
 }
 

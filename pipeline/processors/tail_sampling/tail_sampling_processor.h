@@ -54,8 +54,11 @@ class TailSamplingProcessor final : public Processor, private TraceHolder {
   void give_up_foreign(Shard& shard, std::atomic<std::uint64_t>& looked_at);
   Status refusal(const char* reason);
   bool wait_for_room(std::uint64_t bytes);
-  void hand_out(HeldRequest& request, std::uint64_t first_seen_ns);
-  void hand_out_by_age(HeldRequest& request, const TraceHolder::Arrival& arrival);
+  using Facts = std::shared_ptr<const std::vector<std::uint64_t>>;  // of a request's spans
+
+  void hand_out(HeldRequest& request, std::uint64_t first_seen_ns, const Facts& facts);
+  void hand_out_by_age(HeldRequest& request, const TraceHolder::Arrival& arrival,
+                       const Facts& facts);
 
   const ComponentContext context_;
   const std::string path_;
@@ -69,6 +72,7 @@ class TailSamplingProcessor final : public Processor, private TraceHolder {
 
   // Made by start().
   std::unique_ptr<HeldMemory> memory_;
+  std::shared_ptr<const SpanFacts> facts_;  // of all policies
   std::vector<std::unique_ptr<ShardThread>> shards_;
   std::vector<std::atomic<std::uint64_t>> looked_at_;  // of each shard: the door's generation
   TraceDoor door_;

@@ -25,32 +25,54 @@ std::uint32_t TraceTable::add(const TraceId& id, std::uint64_t first_seen_ns) {
 }
 
 void TraceTable::add_span(std::uint32_t trace, HeldRequest& request, std::uint32_t span) {
-  const std::uint32_t node = spans_.allocate();
-  spans_[node] = {.request = &request, .span = span, .next = kNone};
+  ++held_spans_;
   TraceEntry& entry = traces_[trace];
-  if (entry.last_span == kNone) {
-    entry.first_span = node;
-  } else {
-    spans_[entry.last_span].next = node;
+  if (entry.last_chunk != kNone) {
+    SpanChunk& last = chunks_[entry.last_chunk];
+    SpanRun& run = last.runs[last.used - 1];
+    if (run.request == &request && run.first + run.count == span) {
+      ++run.count;
+      return;
+    }
+    if (last.used < SpanChunk::kRuns) {
+      last.runs[last.used++] = {.request = &request, .first = span, .count = 1};
+      return;
+    }
   }
-  entry.last_span = node;
+  const std::uint32_t added = chunks_.allocate();
+  SpanChunk& chunk = chunks_[added];
+  chunk.runs[0] = {.request = &request, .first = span, .count = 1};
+  chunk.used = 1;
+  chunk.next = kNone;
+  (entry.last_chunk == kNone ? entry.first_chunk : chunks_[entry.last_chunk].next) = added;
+  entry.last_chunk = added;
 }
 
-void TraceTable::read_spans(std::uint32_t trace, std::vector<SpanNode>& spans) const {
-  for (std::uint32_t node = traces_[trace].first_span; node != kNone; node = spans_[node].next) {
-    spans.push_back(spans_[node]);
+void TraceTable::read_spans(std::uint32_t trace, std::vector<SpanRun>& spans) const {
+  for (std::uint32_t at = traces_[trace].first_chunk; at != kNone; at = chunks_[at].next) {
+    const SpanChunk& chunk = chunks_[at];
+    spans.insert(spans.end(), chunk.runs.begin(), chunk.runs.begin() + chunk.used);
   }
 }
 
 void TraceTable::clear_spans(std::uint32_t trace) {
   TraceEntry& entry = traces_[trace];
-  for (std::uint32_t node = entry.first_span; node != kNone;) {
-    const std::uint32_t next = spans_[node].next;
-    spans_.free(node);
-    node = next;
+  for (std::uint32_t at = entry.first_chunk; at != kNone;) {
+    const SpanChunk& chunk = chunks_[at];
+    const std::uint32_t next = chunk.next;
+    for (std::uint32_t run = 0; run < chunk.used; ++run) held_spans_ -= chunk.runs[run].count;
+    chunks_.free(at);
+    at = next;
   }
-  entry.first_span = kNone;
-  entry.last_span = kNone;
+  entry.first_chunk = kNone;
+  entry.last_chunk = kNone;
+}
+
+void TraceTable::expect_spans(std::uint32_t trace) const {
+  const TraceEntry& entry = traces_[trace];
+  if (entry.first_chunk == kNone) return;
+  chunks_.prefetch(entry.first_chunk);
+  chunks_.prefetch(entry.last_chunk);
 }
 
 void TraceTable::set_decided(std::uint32_t trace, const TraceDecision& decision) {

@@ -139,7 +139,7 @@ class Run {
       request.push_back(span);
     }
     const otlp::Batch batch = encoder.take();
-    HeldRequest* const held = HeldRequest::make(batch, requests_, memory_);
+    HeldRequest* const held = HeldRequest::make(batch.clone(), requests_, memory_);
     const otlp::RequestTree& tree = held->index().tree();
     for (std::size_t i = 0; i < request.size(); ++i) {
       request[i].bytes = held->index().spans()[i].position.size;

@@ -2,58 +2,43 @@
 // none does. A value of another type than the policy's matches nothing.
 #pragma once
 
-#include <cstdint>
-#include <functional>
-#include <optional>
-#include <string>
-#include <string_view>
-#include <unordered_set>
+#include <utility>
 
 #include "pipeline/processors/tail_sampling/policies/policy.h"
 #include "pipeline/processors/tail_sampling/policies/policy_settings.h"
 #include "pipeline/processors/tail_sampling/policies/text_patterns.h"
+#include "pipeline/processors/tail_sampling/span_facts.h"
 
 namespace kernspan::sampling {
 
-class NumericAttributePolicy final : public Policy {
+// An empty text is a value like none.
+AttributeQuestion question_of(const NumericAttributeSettings& settings);
+AttributeQuestion question_of(const StringAttributeSettings& settings);
+
+class AttributePolicy final : public Policy {
  public:
-  NumericAttributePolicy(const NumericAttributeSettings& settings, TraceScan& scan);
+  AttributePolicy(AttributeQuestion question, bool invert, SpanFacts::Bit bit)
+      : question_(std::move(question)), invert_(invert), bit_(bit) {}
   Decision decide(const Question& question) override;
 
  private:
-  const TraceScan::Key key_;
-  const std::int64_t min_;
-  const std::int64_t max_;
+  bool matches_one(const TraceView& trace) const;
+
+  const AttributeQuestion question_;
   const bool invert_;
+  const SpanFacts::Bit bit_;
 };
 
-class StringAttributePolicy final : public Policy {
+// string_attribute with patterns, whose cache belongs to a shard.
+class TextPatternPolicy final : public Policy {
  public:
-  StringAttributePolicy(const StringAttributeSettings& settings, TraceScan& scan);
-  Decision decide(const Question& question) override;
-
- private:
-  struct TextHash : std::hash<std::string_view> {
-    using is_transparent = void;
-  };
-
-  bool matches(std::string_view text);
-
-  const TraceScan::Key key_;
-  const bool invert_;
-  std::unordered_set<std::string, TextHash, std::equal_to<>> values_;
-  std::optional<PatternCache> patterns_;
-};
-
-class BooleanAttributePolicy final : public Policy {
- public:
-  BooleanAttributePolicy(const BooleanAttributeSettings& settings, TraceScan& scan);
+  TextPatternPolicy(const StringAttributeSettings& settings, TraceScan& scan);
   Decision decide(const Question& question) override;
 
  private:
   const TraceScan::Key key_;
-  const bool value_;
   const bool invert_;
+  PatternCache patterns_;
 };
 
 }  // namespace kernspan::sampling

@@ -10,7 +10,8 @@ namespace kernspan::sampling {
 Policies::Policies(const std::vector<PolicySettings>& settings, const PoliciesOptions& options,
                    PolicyCounters& counters)
     : options_(options), counters_(&counters), scan_(std::make_unique<TraceScan>()) {
-  PolicyFactory factory(*scan_, options.shards);
+  if (options_.facts == nullptr) options_.facts = std::make_shared<SpanFacts>();
+  PolicyFactory factory(*scan_, *options_.facts, options_.shards);
   for (const PolicySettings& policy : settings) {
     policies_.push_back({.name = policy.name,
                          .policy = factory.make(policy),
@@ -18,6 +19,7 @@ Policies::Policies(const std::vector<PolicySettings>& settings, const PoliciesOp
                          .by_chance = traits_of(policy).by_chance});
     drops_by_chance_ |= policies_.back().is_drop && policies_.back().by_chance;
   }
+  looks_at_spans_ = factory.looks_at_spans();
 }
 
 Policies::~Policies() = default;
@@ -27,6 +29,7 @@ Policies& Policies::operator=(Policies&&) noexcept = default;
 Decision Policies::ask(Entry& entry, const Question& question) {
   const Decision decision = entry.policy->decide(question);
   entry.decision = decision;
+  ++entry.executions;
   if (decision == Decision::kError) {
     ++errors_;
   } else {
@@ -38,7 +41,8 @@ Decision Policies::ask(Entry& entry, const Question& question) {
 
 Verdict Policies::decide(const TraceView& trace, std::uint64_t now_ns) {
   scan_->start(trace);
-  const Question question{.trace = trace, .scan = *scan_, .now_ns = now_ns};
+  const TraceFacts facts = trace.facts ? *trace.facts : options_.facts->of(trace.spans);
+  const Question question{.trace = trace, .facts = facts, .scan = *scan_, .now_ns = now_ns};
   for (Entry& entry : policies_) entry.decision.reset();
   Verdict verdict;
   for (std::size_t i = 0; i < policies_.size(); ++i) {
@@ -56,7 +60,8 @@ Verdict Policies::decide(const TraceView& trace, std::uint64_t now_ns) {
 
 std::optional<Verdict> Policies::decide_early(const TraceView& trace, std::uint64_t now_ns) {
   scan_->start(trace);
-  const Question question{.trace = trace, .scan = *scan_, .now_ns = now_ns};
+  const TraceFacts facts = trace.facts ? *trace.facts : options_.facts->of(trace.spans);
+  const Question question{.trace = trace, .facts = facts, .scan = *scan_, .now_ns = now_ns};
   for (Entry& entry : policies_) entry.decision.reset();
   bool may_yet_be_dropped = false;
   for (std::size_t i = 0; i < policies_.size(); ++i) {
@@ -102,6 +107,8 @@ void Policies::set_probability(Verdict& verdict, const Question& question) {
 void Policies::publish_counts() {
   for (std::size_t i = 0; i < policies_.size(); ++i) {
     Entry& entry = policies_[i];
+    if (entry.executions == 0) continue;
+    counters_->executions(i).add(std::exchange(entry.executions, 0));
     for (const Decision decision :
          {Decision::kNotSampled, Decision::kSampled, Decision::kDropped}) {
       const auto number = static_cast<std::size_t>(decision);

@@ -21,6 +21,7 @@
 #include "pipeline/processors/tail_sampling/policies/policy_counters.h"
 #include "pipeline/processors/tail_sampling/policies/policy_settings.h"
 #include "pipeline/processors/tail_sampling/policies/verdict.h"
+#include "pipeline/processors/tail_sampling/span_facts.h"
 #include "pipeline/processors/tail_sampling/trace_view.h"
 
 namespace kernspan::sampling {
@@ -31,6 +32,8 @@ struct PoliciesOptions {
   bool sample_on_first_match = false;
   // Rates are divided by it: each shard sees its share of the traces.
   std::size_t shards = 1;
+  // To which the policies add theirs, for shards to share; null: its own.
+  std::shared_ptr<SpanFacts> facts = nullptr;
 };
 
 // One thread: that of the shard.
@@ -52,6 +55,9 @@ class Policies {
   // span is expected to change, or nothing. With drop policies none is ever sampled so early.
   std::optional<Verdict> decide_early(const TraceView& trace, std::uint64_t now_ns);
 
+  // Whether some policy looks at spans themselves, beyond TraceView::facts.
+  bool looks_at_spans() const { return looks_at_spans_; }
+
   // In the order of evaluation: drop policies first, then as configured.
   std::size_t size() const { return policies_.size(); }
   std::string_view name(std::size_t policy) const { return policies_[policy].name; }
@@ -69,6 +75,7 @@ class Policies {
     // Since the last publish_counts(), by decision.
     std::array<std::uint64_t, 3> traces = {};
     std::array<std::uint64_t, 3> spans = {};
+    std::uint64_t executions = 0;
   };
 
   Decision ask(Entry& entry, const Question& question);
@@ -78,6 +85,7 @@ class Policies {
   PolicyCounters* counters_;
   std::unique_ptr<TraceScan> scan_;  // at one place, for policies refer to it
   std::vector<Entry> policies_;
+  bool looks_at_spans_ = false;
   bool drops_by_chance_ = false;
   std::uint64_t errors_ = 0;
   std::vector<Chance> sampling_;

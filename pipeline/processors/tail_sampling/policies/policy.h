@@ -20,6 +20,7 @@ enum class Decision : std::uint8_t {
 // What a policy looks at.
 struct Question {
   const TraceView& trace;
+  const TraceFacts& facts;   // of its spans
   TraceScan& scan;           // of that trace
   std::uint64_t now_ns = 0;  // monotonic
 };

@@ -17,29 +17,38 @@ struct PolicyFactory::Maker {
   PolicyFactory& factory;
 
   Made operator()(const AlwaysSampleSettings&) { return std::make_unique<AlwaysSamplePolicy>(); }
-  Made operator()(const TraceFlagsSettings&) { return std::make_unique<TraceFlagsPolicy>(); }
+  Made operator()(const TraceFlagsSettings&) {
+    return std::make_unique<TraceFlagsPolicy>(known(factory.facts_.add_sampled_flag()));
+  }
   Made operator()(const LatencySettings& settings) {
     return std::make_unique<LatencyPolicy>(settings);
   }
   Made operator()(const StatusCodeSettings& settings) {
-    return std::make_unique<StatusCodePolicy>(settings);
+    return std::make_unique<StatusCodePolicy>(settings,
+                                              known(factory.facts_.add_status(settings.codes)));
   }
   Made operator()(const SpanCountSettings& settings) {
     return std::make_unique<SpanCountPolicy>(settings);
   }
   Made operator()(const TraceStateSettings& settings) {
+    factory.looks_at_spans_ = true;
     return std::make_unique<TraceStatePolicy>(settings, factory.scan_);
   }
   Made operator()(const NumericAttributeSettings& settings) {
-    return std::make_unique<NumericAttributePolicy>(settings, factory.scan_);
+    return attribute(question_of(settings), settings.invert_match);
   }
   Made operator()(const StringAttributeSettings& settings) {
-    return std::make_unique<StringAttributePolicy>(settings, factory.scan_);
+    if (settings.patterns == nullptr) {
+      return attribute(question_of(settings), settings.invert_match);
+    }
+    factory.looks_at_spans_ = true;
+    return std::make_unique<TextPatternPolicy>(settings, factory.scan_);
   }
   Made operator()(const BooleanAttributeSettings& settings) {
-    return std::make_unique<BooleanAttributePolicy>(settings, factory.scan_);
+    return attribute({.key = settings.key, .is = BoolIs{settings.value}}, settings.invert_match);
   }
   Made operator()(const OttlConditionSettings& settings) {
+    factory.looks_at_spans_ = true;
     return std::make_unique<OttlConditionPolicy>(settings);
   }
   Made operator()(const ProbabilisticSettings& settings) {
@@ -61,6 +70,16 @@ struct PolicyFactory::Maker {
     return std::make_unique<NotPolicy>(factory.make(settings.part.at(0)), factory.axes_.own());
   }
   Made operator()(const CompositeSettings& settings) { return factory.make_composite(settings); }
+
+  Made attribute(AttributeQuestion question, bool invert) {
+    const SpanFacts::Bit bit = known(factory.facts_.add_attribute(question));
+    return std::make_unique<AttributePolicy>(std::move(question), invert, bit);
+  }
+
+  SpanFacts::Bit known(SpanFacts::Bit bit) {
+    factory.looks_at_spans_ |= !bit;
+    return bit;
+  }
 };
 
 std::unique_ptr<Policy> PolicyFactory::make(const PolicySettings& settings) {

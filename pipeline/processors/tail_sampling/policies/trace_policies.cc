@@ -1,7 +1,6 @@
 #include "pipeline/processors/tail_sampling/policies/trace_policies.h"
 
 #include <algorithm>
-#include <limits>
 
 #include "pipeline/processors/tail_sampling/policies/trace_state_member.h"
 
@@ -23,22 +22,17 @@ std::int64_t milliseconds_between(std::uint64_t start_ns, std::uint64_t end_ns) 
 
 // A start of 0 is one that nobody has set: it counts only when no span has another.
 Decision LatencyPolicy::decide(const Question& question) {
-  constexpr std::uint64_t kUnset = std::numeric_limits<std::uint64_t>::max();
-  std::uint64_t start = kUnset;
-  std::uint64_t end = 0;
-  for (const HeldSpan& span : question.trace.spans) {
-    const otlp::IndexedSpan& fields = span.fields();
-    if (fields.start_time_unix_ns != 0) start = std::min(start, fields.start_time_unix_ns);
-    end = std::max(end, fields.end_time_unix_ns);
-  }
-  if (question.trace.spans.empty()) return Decision::kNotSampled;
-  const std::int64_t latency_ms = milliseconds_between(start == kUnset ? 0 : start, end);
+  if (question.trace.span_count() == 0) return Decision::kNotSampled;
+  const std::uint64_t start = question.facts.start_unix_ns;
+  const std::int64_t latency_ms =
+      milliseconds_between(start == TraceFacts::kUnset ? 0 : start, question.facts.end_unix_ns);
   if (settings_.upper_threshold_ms == 0) return sampled_if(latency_ms >= settings_.threshold_ms);
   return sampled_if(latency_ms > settings_.threshold_ms &&
                     latency_ms <= settings_.upper_threshold_ms);
 }
 
 Decision StatusCodePolicy::decide(const Question& question) {
+  if (bit_) return sampled_if(question.facts.has(*bit_));
   return sampled_if(std::ranges::any_of(question.trace.spans, [this](const HeldSpan& span) {
     return (codes_ >> static_cast<unsigned>(span.fields().status_code) & 1U) != 0;
   }));
@@ -51,6 +45,7 @@ Decision SpanCountPolicy::decide(const Question& question) {
 }
 
 Decision TraceFlagsPolicy::decide(const Question& question) {
+  if (bit_) return sampled_if(question.facts.has(*bit_));
   constexpr std::uint32_t kSampledFlag = 1;
   return sampled_if(std::ranges::any_of(question.trace.spans, [](const HeldSpan& span) {
     return (span.fields().flags & kSampledFlag) != 0;

@@ -1,4 +1,4 @@
-// Policies on what an index knows of spans: no bytes are read but the tracestate's.
+// Policies on what is known of a trace: no bytes are read but the tracestate's.
 #pragma once
 
 #include <cstdint>
@@ -7,6 +7,7 @@
 
 #include "pipeline/processors/tail_sampling/policies/policy.h"
 #include "pipeline/processors/tail_sampling/policies/policy_settings.h"
+#include "pipeline/processors/tail_sampling/span_facts.h"
 
 namespace kernspan::sampling {
 
@@ -28,11 +29,13 @@ class LatencyPolicy final : public Policy {
 
 class StatusCodePolicy final : public Policy {
  public:
-  explicit StatusCodePolicy(const StatusCodeSettings& settings) : codes_(settings.codes) {}
+  StatusCodePolicy(const StatusCodeSettings& settings, SpanFacts::Bit bit)
+      : codes_(settings.codes), bit_(bit) {}
   Decision decide(const Question& question) override;
 
  private:
   const std::uint32_t codes_;
+  const SpanFacts::Bit bit_;
 };
 
 class SpanCountPolicy final : public Policy {
@@ -47,7 +50,11 @@ class SpanCountPolicy final : public Policy {
 // Any span with the W3C flag `sampled`.
 class TraceFlagsPolicy final : public Policy {
  public:
+  explicit TraceFlagsPolicy(SpanFacts::Bit bit) : bit_(bit) {}
   Decision decide(const Question& question) override;
+
+ private:
+  const SpanFacts::Bit bit_;
 };
 
 // Any span whose W3C tracestate has the key with one of the values. A tracestate that is not

@@ -3,7 +3,9 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <malloc.h>
 
+#include <cstdio>
 #include <filesystem>
 #include <fstream>
 #include <nlohmann/json.hpp>
@@ -11,6 +13,7 @@
 
 #include "agent/kube/pod_directory.h"
 #include "agent/process/pod_resource.h"
+#include "tests/unit/sanitized.h"
 
 namespace kernspan::kube {
 namespace {
@@ -90,7 +93,9 @@ TEST(PodList, Vectors) {
       Result<std::vector<PodPtr>> pods = reader.read(vector.at("list").dump(indent));
       ASSERT_TRUE(pods) << pods.error().message;
       EXPECT_EQ(reader.counters().pods_bad, vector.at("bad_pods"));
-      if (vector.at("bad_pods") == 0) EXPECT_EQ(reader.counters().fields_left_out, 0u);
+      if (vector.at("bad_pods") == 0) {
+        EXPECT_EQ(reader.counters().fields_left_out, 0u);
+      }
       directory.apply(*std::move(pods));
       for (const json& expected : vector.at("expect")) {
         expect_lookup(directory, options, expected);
@@ -150,10 +155,102 @@ TEST(PodList, NestingAndSizesAreBounded) {
   EXPECT_EQ(reader.counters().fields_left_out, 1u);
 }
 
+TEST(PodList, LongAnnotationsAreKeptWhenTheyAreAskedFor) {
+  PodFields fields;
+  fields.annotations = {"asked"};
+  PodListReader reader(fields, 2);
+  const std::string value(300, 'x');
+  const auto read = reader.read(R"({"items": [)" +
+                                pod_text("1", R"(, "annotations": {"short": "y", "other": ")" +
+                                                  value + R"(", "asked": ")" + value +
+                                                  R"(", "kernspan.io/z": ")" + value + R"("})") +
+                                "]}");
+  ASSERT_TRUE(read);
+  const Pod& pod = *read->at(0);
+  EXPECT_NE(pod.annotation("short"), nullptr);
+  EXPECT_EQ(pod.annotation("other"), nullptr);
+  EXPECT_NE(pod.annotation("asked"), nullptr);
+  EXPECT_NE(pod.annotation("kernspan.io/z"), nullptr);
+  EXPECT_EQ(reader.counters().fields_left_out, 0u) << "nobody asked for it";
+}
+
 TEST(PodList, BytesThatAreNoUtf8MakeABadPod) {
   PodListReader reader({}, 2);
   ASSERT_TRUE(reader.read(R"({"items": [)" + pod_text("a\xff") + "]}"));
   EXPECT_EQ(reader.counters().pods_bad, 1u);
+}
+
+// As a Deployment's pod has them: labels, annotations, three containers, one of them restarted.
+std::string large_pod(int number) {
+  const auto container = [](const std::string& name) {
+    return json{{"name", name},
+                {"image", "registry.example.com/team/" + name + ":v1.2.3"},
+                {"env", json::array({{{"name", "PASSWORD"}, {"value", std::string(500, 'p')}}})},
+                {"resources", {{"limits", {{"cpu", "1"}, {"memory", "1Gi"}}}}}};
+  };
+  const auto status = [&](const std::string& name, int index) {
+    const std::string id = std::to_string(number * 10 + index);
+    return json{{"name", name},
+                {"restartCount", 1},
+                {"containerID", "containerd://" + std::string(64 - id.size(), 'a') + id},
+                {"imageID", "registry.example.com/team/x@sha256:" + std::string(64, 'b')},
+                {"lastState",
+                 {{"terminated",
+                   {{"containerID", "containerd://" + std::string(64 - id.size(), 'c') + id}}}}}};
+  };
+  const std::string uid = "0b3f2c1d-5d1c-4d3a-9a51-" + std::to_string(100'000'000'000 + number);
+  json pod{
+      {"metadata",
+       {{"uid", uid},
+        {"name", "checkout-service-5d9c7b8f6c-" + std::to_string(number)},
+        {"namespace", "production"},
+        {"managedFields", std::string(4000, 'm')},
+        {"ownerReferences", json::array({{{"kind", "ReplicaSet"},
+                                          {"name", "checkout-service-5d9c7b8f6c"},
+                                          {"uid", uid},
+                                          {"controller", true}}})}}},
+      {"spec", {{"nodeName", "node-a.example.com"}}},
+      {"status",
+       {{"phase", "Running"},
+        {"startTime", "2024-02-01T00:00:00Z"},
+        {"podIP", "10.1." + std::to_string(number / 250) + "." + std::to_string(number % 250)}}}};
+  for (int i = 0; i < 12; ++i) {
+    const std::string key = "example.com/a-label-of-some-length-" + std::to_string(i);
+    pod["metadata"]["labels"][key] = "a-value-of-usual-length";
+    pod["metadata"]["annotations"][key] = "a-value-of-usual-length";
+  }
+  pod["metadata"]["annotations"]["manifest"] = std::string(3000, 'x');
+  int index = 0;
+  for (const char* name : {"main", "proxy", "logs"}) {
+    pod["spec"]["containers"].push_back(container(name));
+    pod["status"]["containerStatuses"].push_back(status(name, index++));
+  }
+  return pod.dump();
+}
+
+std::size_t allocated_bytes() {
+  const struct mallinfo2 info = mallinfo2();
+  return info.uordblks + info.hblkhd;
+}
+
+TEST(PodList, AThousandPodsTakeLessThanTenMegabytes) {
+  if (kSanitized) GTEST_SKIP() << "sanitizers have an allocator of their own";
+  std::string list = R"({"items": [)";
+  for (int i = 0; i < 1000; ++i) list += (i == 0 ? "" : ",") + large_pod(i);
+  list += "]}";
+  const std::size_t before = allocated_bytes();
+  PodListReader reader({}, 2000);
+  PodDirectory directory({}, [] { return 1; });
+  {
+    auto pods = reader.read(list);
+    ASSERT_TRUE(pods && pods->size() == 1000);
+    directory.apply(*std::move(pods));
+  }
+  const std::size_t bytes = allocated_bytes() - before;
+  EXPECT_LT(bytes, 10'000'000u);
+  EXPECT_EQ(directory.container_ids(), 6000u);
+  RecordProperty("bytes", static_cast<int>(bytes));
+  std::printf("1,000 pods of %zu bytes of JSON: %zu bytes each\n", list.size(), bytes / 1000);
 }
 
 }  // namespace

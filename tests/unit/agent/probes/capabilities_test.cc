@@ -63,7 +63,7 @@ TEST(Capabilities, TheReportSaysWhichAreThere) {
   const std::string text = report.text();
   EXPECT_THAT(text, HasSubstr("CAP_BPF               there"));
   EXPECT_THAT(text, HasSubstr("CAP_SYS_PTRACE        missing"));
-  EXPECT_THAT(text, HasSubstr("without it: services of other users"));
+  EXPECT_THAT(text, HasSubstr("without it: the executables of other users' processes"));
   EXPECT_THAT(text, Not(HasSubstr("user namespace")));
 }
 

@@ -170,7 +170,7 @@ class SimulatedSampler final : public TraceHolder {
     std::map<TraceId, std::chrono::nanoseconds> ages;
     for (const TraceAge& age : arrival.ages) ages[age.trace_id] = age.age;
     sampling::HeldRequest* const request =
-        sampling::HeldRequest::make(spans, next_sequence_++, memory_);
+        sampling::HeldRequest::make(std::move(spans), next_sequence_++, memory_);
     std::map<std::pair<std::size_t, std::uint64_t>, std::vector<std::uint32_t>> parts;
     for (std::uint32_t i = 0; i < request->index().size(); ++i) {
       const TraceId& id = request->index().spans()[i].trace_id;

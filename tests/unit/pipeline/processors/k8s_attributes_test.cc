@@ -8,6 +8,7 @@
 #include <thread>
 
 #include "pipeline/component/request_peer.h"
+#include "pipeline/kubernetes/image_name.h"
 #include "pipeline/processors/k8s_attributes/pod_identity.h"
 #include "tests/unit/pipeline/fake_clock.h"
 #include "tests/unit/pipeline/kubernetes/api_simulator.h"

@@ -98,7 +98,7 @@ class ShardFixture : public ::testing::Test {
     const otlp::Batch batch = batch_of(spans, resources);
     stage_.books.take(batch.item_count());
     stage_.books.hold(batch.item_count());
-    HeldRequest* const request = HeldRequest::make(batch, sequence_++, *memory_);
+    HeldRequest* const request = HeldRequest::make(batch.clone(), sequence_++, *memory_);
     rest_ = {.request = request, .first_seen_ns = clock_.monotonic_ns()};
     return shard_->take(rest_, 0);
   }

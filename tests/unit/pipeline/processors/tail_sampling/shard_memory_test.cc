@@ -28,7 +28,8 @@ TEST_F(ShardMemoryTest, AllThatIsHeldIsCounted) {
   make({.decision_wait = 10s, .non_sampled_cache_size = 100});
   const std::size_t bytes = batch_of({{1, 1, false, "", 1000}, {2, 1}}).byte_count();
   send({{1, 1, false, "", 1000}, {2, 1}});
-  const std::uint64_t per_span = sizeof(otlp::IndexedSpan) + sizeof(SpanNode);
+  // Each is of a trace of its own.
+  const std::uint64_t per_span = sizeof(otlp::IndexedSpan) + sizeof(SpanChunk);
   EXPECT_GT(memory_->used(), bytes + 2 * per_span + 2 * sizeof(TraceEntry));
   EXPECT_LT(memory_->used(), bytes + 2 * per_span + 2 * TraceTable::kEntryBytes + 400);
   wait(10s);

@@ -331,7 +331,7 @@ TEST_F(ShardTest, WhatHasBeenSeenElsewhereIsDueEarlier) {
   const otlp::Batch batch = batch_of({{1, 1}});
   stage_.books.take(1);
   stage_.books.hold(1);
-  HeldRequest* const request = HeldRequest::make(batch, 7, *memory_);
+  HeldRequest* const request = HeldRequest::make(batch.clone(), 7, *memory_);
   shard_->take({.request = request, .first_seen_ns = clock_.monotonic_ns() - 8'000'000'000}, 0);
   send({{2, 1}});
   wait(1999ms);
