@@ -166,6 +166,7 @@ int run_trace_generator(const GeneratorOptions& options) {
     auto& call = *static_cast<Call*>(tag);
     if (!call.status.ok()) {
       ++refused;
+      if (Clock::now() > end + kPatience) break;  // nobody takes it
       std::this_thread::sleep_for(kAfterRefusal);
       call.send(stub, queue);
       continue;
