@@ -72,6 +72,20 @@ int BPF_PROG(tp_exit, struct task_struct* task) {
   return 0;
 }
 
+SEC("?tp_btf/cgroup_mkdir")
+int BPF_PROG(tp_cgroup_make, struct cgroup* cgroup, const char* path) {
+  on_cgroup(cgroup, path, 0);
+  return 0;
+}
+
+/* A process is moved with all its threads, or with one of them, of which the first stands for it. */
+SEC("?tp_btf/cgroup_attach_task")
+int BPF_PROG(tp_cgroup_move, struct cgroup* cgroup, const char* path, struct task_struct* task,
+             bool with_all_threads) {
+  if (task->pid == task->tgid) on_cgroup(cgroup, path, task->tgid);
+  return 0;
+}
+
 SEC("?tp_btf/sched_switch")
 int BPF_PROG(tp_switch, bool is_preempted, struct task_struct* previous) {
   on_switch(is_preempted, previous);
@@ -89,6 +103,9 @@ int number_sockets(struct bpf_iter__task_file* context) {
   return 0;
 }
 
+/* Each probe comes twice: attached as one link with many places (uprobe.multi, kernel 6.6), which CAP_BPF and
+ * CAP_PERFMON allow, and one by one through perf events, for which newer kernels want CAP_SYS_ADMIN. */
+
 /* Where google.golang.org/grpc/internal/transport.(*http2Client).NewStream has returned, or is about to:
  * the stream, or nil, in AX. */
 SEC("?uprobe")
@@ -97,10 +114,22 @@ int go_new_stream(struct pt_regs* regs) {
   return 0;
 }
 
+SEC("?uprobe.multi")
+int go_new_stream_m(struct pt_regs* regs) {
+  on_grpc_call(bpf_get_attach_cookie(regs), KS_GRPC_CLIENT, regs->r14, regs->ax, 0);
+  return 0;
+}
+
 /* At the beginning of google.golang.org/grpc.(*Server).handleStream(transport, stream): the
  * receiver in AX, the transport's two words in BX and CX, the stream in DI. */
 SEC("?uprobe")
 int go_handle(struct pt_regs* regs) {
+  on_grpc_call(bpf_get_attach_cookie(regs), KS_GRPC_SERVER, regs->r14, regs->di, regs->cx);
+  return 0;
+}
+
+SEC("?uprobe.multi")
+int go_handle_m(struct pt_regs* regs) {
   on_grpc_call(bpf_get_attach_cookie(regs), KS_GRPC_SERVER, regs->r14, regs->di, regs->cx);
   return 0;
 }

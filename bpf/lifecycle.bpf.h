@@ -5,6 +5,7 @@
 #ifndef KERNSPAN_BPF_LIFECYCLE_BPF_H
 #define KERNSPAN_BPF_LIFECYCLE_BPF_H
 
+#include "bpf/cgroup.bpf.h"
 #include "bpf/transfer.bpf.h"
 
 /* include/net/tcp_states.h */
@@ -103,6 +104,7 @@ static __always_inline void on_exec(struct task_struct* task) {
     bytes = 0;
   }
   event->args_bytes = bytes;
+  ks_cgroup_of(task, &event->cgroup);
   ks_submit(event);
 }
 
@@ -113,6 +115,7 @@ static __always_inline void on_fork(struct task_struct* parent, struct task_stru
   if (!event) return;
   event->tgid = child->tgid;
   event->parent_tgid = parent->tgid;
+  ks_cgroup_of(child, &event->cgroup);
   ks_submit(event);
 }
 
@@ -124,6 +127,20 @@ static __always_inline void on_exit(struct task_struct* task) {
       KS_RESERVE(ks_exit_event, KS_EVENT_EXIT, KS_COUNT_RING_FULL_PROCESS);
   if (!event) return;
   event->tgid = task->tgid;
+  ks_cgroup_of(task, &event->cgroup);
+  ks_submit(event);
+}
+
+/* `tgid` 0: the cgroup is new. */
+static __always_inline void on_cgroup(struct cgroup* cgroup, const char* path, ks_u32 tgid) {
+  if (!ks_is_followed(cgroup->root)) return;
+  struct ks_cgroup_event* event =
+      KS_RESERVE(ks_cgroup_event, KS_EVENT_CGROUP, KS_COUNT_RING_FULL_PROCESS);
+  if (!event) return;
+  event->cgroup.id = cgroup->kn->id;
+  event->cgroup.hierarchy = cgroup->root->hierarchy_id;
+  event->tgid = tgid;
+  ks_copy_kernel_text(event->path, path);
   ks_submit(event);
 }
 

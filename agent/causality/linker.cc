@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cstring>
 
+#include "agent/causality/head_sampling.h"
+
 namespace kernspan {
 namespace {
 
@@ -276,6 +278,10 @@ void Linker::settle(Exchange& exchange) {
       at.trace_state = parent.trace_state;
       at.wall_offset_ns = parent.wall_offset_ns;
       at.trace_derived = parent.trace_derived;
+      at.is_sampled_out = parent.is_sampled_out;
+      at.sampling_rejected = parent.sampling_rejected;
+      // Of a root that is not written nothing can be the child.
+      if (!at.parent_span_id.is_valid()) at.evidence = Evidence::kNone;
     } else if (at.header_context) {
       at.trace_id = at.header_context->trace_id;
       at.parent_span_id = at.header_context->parent_span_id;
@@ -285,7 +291,10 @@ void Linker::settle(Exchange& exchange) {
     } else {
       name_trace(at);
     }
-    if (at.role == Role::kClient && !at.header_context && is_unmet(at)) {
+    if (!at.parent) sample_root(at);
+    if (at.is_ignored) at.span_id = at.parent_span_id;
+    const bool is_written = !at.is_ignored && !at.is_sampled_out;
+    if (at.role == Role::kClient && !at.header_context && is_written && is_unmet(at)) {
       at.left_node = true;
       ++counters_.calls_announced;
     }

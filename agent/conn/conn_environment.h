@@ -7,6 +7,7 @@
 #include "agent/conn/exchange.h"
 #include "agent/conn/exchange_observer.h"
 #include "agent/conn/grpc_calls.h"
+#include "agent/conn/header_capture.h"
 
 namespace kernspan {
 
@@ -16,6 +17,8 @@ struct ConnEnvironment {
   ExchangeObserver& observer;
   ConnCounters& counters;
   GrpcCalls& calls;
+  HeaderBudget& header_budget;
+  const HeaderCapture* headers = nullptr;  // null: none are captured
   // Requests without a response on one connection (pipelining). 128: nobody pipelines more, and a
   // stream out of step must not grow.
   std::size_t pipelined_max = 128;

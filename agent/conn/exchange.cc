@@ -22,6 +22,12 @@ void Exchange::reset() {
   *this = std::move(fresh);
 }
 
+void Exchange::capture(HeaderBudget& budget, bool of_response, const std::string& name,
+                       std::string_view value) {
+  if (!headers) headers = std::make_unique<CapturedHeaders>(budget);
+  headers->add(of_response, name, value);
+}
+
 WireIdentity Exchange::wire_identity() const {
   const SocketAddress& client = role == Role::kClient ? local : remote;
   return {.client_ip = client.ip, .client_port = client.port, .request_seq = request_seq};

@@ -9,6 +9,7 @@
 #include <string_view>
 
 #include "agent/conn/exchange_ptr.h"
+#include "agent/conn/header_capture.h"
 #include "agent/conn/socket_address.h"
 #include "agent/conn/stream_facts.h"
 #include "agent/protocol/trace_context/trace_context.h"
@@ -111,7 +112,8 @@ struct Exchange {
   bool request_complete = false;
   bool response_begun = false;
   bool ended = false;
-  StreamFacts* stream = nullptr;  // HTTP/2 streams and gRPC calls; else null
+  StreamFacts* stream = nullptr;             // HTTP/2 streams and gRPC calls; else null
+  std::unique_ptr<CapturedHeaders> headers;  // null: none were captured
 
   // --- who caused it (agent/causality) ---
   ExchangePtr parent;
@@ -130,6 +132,11 @@ struct Exchange {
   bool waits_on_wire = false;     // is in the wire index
   bool trace_derived = false;     // the trace's id is derived from its root's wire identity
   bool left_node = false;         // client: without a context, to whom nobody here has read it
+  bool is_ignored = false;  // no span is written of it, and what it causes hangs below its parent
+  bool is_sampled_out = false;  // its trace is not written
+  // Of 2^56 traces like this one so many are not written (Threshold). Before the trace is settled: what
+  // the rule of the process asks for; then what holds for the trace.
+  std::uint64_t sampling_rejected = 0;
   SpanId span_id;
   TraceId trace_id;  // valid: the trace is settled and the parent may no longer change
   SpanId parent_span_id;
@@ -147,6 +154,10 @@ struct Exchange {
 
   // The exchange's facts as a stream; new ones where there are none.
   StreamFacts& add_stream();
+
+  // Adds a header field that the configuration names.
+  void capture(HeaderBudget& budget, bool of_response, const std::string& name,
+               std::string_view value);
 
   // The same at both ends.
   WireIdentity wire_identity() const;

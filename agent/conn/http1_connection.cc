@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "agent/conn/capture_fields.h"
 #include "agent/protocol/grpc/status.h"
 #include "agent/protocol/http1/characters.h"
 
@@ -184,6 +185,7 @@ void Http1Connection::fill_request(Exchange& exchange, const http1::Head& head) 
                                      .b3_sampled = head.b3_sampled,
                                      .b3_flags = head.b3_flags});
   note_rpc(exchange, head);
+  capture_fields(head, env_, exchange);
 }
 
 // gRPC-Web. Its status is in the body, except where there is none.
@@ -298,6 +300,7 @@ BodyRule Http1Connection::ResponseSide::on_head(const http1::Head& head) {
   exchange.head_truncated = exchange.head_truncated || head.truncated;
   c_.event_stream_ = is_event_stream(head.content_type);
   c_.note_rpc(exchange, head);
+  capture_fields(head, c_.env_, exchange);
   if (head.status == 101) {
     c_.upgrading_ = http1::equals_ignoring_case(head.upgrade, "h2c");
     return BodyRule::kTunnel;

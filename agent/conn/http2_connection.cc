@@ -4,6 +4,7 @@
 #include <cstring>
 #include <utility>
 
+#include "agent/conn/capture_fields.h"
 #include "agent/conn/http2_head.h"
 
 namespace kernspan {
@@ -149,6 +150,7 @@ void Http2Connection::open(Stream& stream, std::uint32_t id, std::int32_t offset
   exchange.user_agent = head.user_agent;
   exchange.head_truncated = exchange.head_truncated || head.incomplete;
   exchange.header_context = head.trace_context();
+  capture_fields(head, false, env_, exchange);
   exchange.request_complete = stream.request.ended;
   if (stream.request.ended) exchange.request_body_bytes = 0;
 
@@ -251,6 +253,7 @@ void Http2Connection::on_response_head(std::uint32_t id, const Http2Head& head, 
   if (!head.grpc_status.empty()) facts.rpc_status = grpc::parse_status(head.grpc_status);
   // Without a status it is the trailers, unless the status is what is not known.
   const bool is_final_head = head.has_status || !stream.response_begun;
+  const bool is_first_head = !stream.response_begun;
   if (is_final_head && !stream.response_begun) {
     stream.response_begun = true;
     // Whatever was missed came before this response.
@@ -263,6 +266,10 @@ void Http2Connection::on_response_head(std::uint32_t id, const Http2Head& head, 
       exchange.response_begun = true;
       if (stream.announced) env_.observer.on_response_begin(exchange, *caller_);
     }
+  }
+  // Trailers are metadata of gRPC calls, but no header fields of HTTP.
+  if (is_first_head || facts.rpc != grpc::Protocol::kNone) {
+    capture_fields(head, true, env_, exchange);
   }
   stream.trailers_seen = stream.trailers_seen || end_stream;
   if (end_stream || opens_tunnel(exchange, head.status)) response_over(place);

@@ -102,6 +102,7 @@ Http2Head read_head(const http2::HeaderBlock& block, Http2HeadScratch& scratch) 
   Http2Head head;
   head.incomplete = block.incomplete;
   head.has_unknown = block.has_unknown;
+  head.fields = block.fields;
   for (const http2::Field& field : block.fields) {
     if (!field.name) {
       head.has_unknown = true;

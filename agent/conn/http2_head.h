@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -34,6 +35,7 @@ struct Http2Head {
   std::string_view grpc_status;
   std::string_view grpc_timeout;
   PropagationFields propagation;
+  std::span<const http2::Field> fields;  // all of the block
 
   bool is_whole() const { return !has_unknown && !incomplete; }
 

@@ -23,6 +23,9 @@ struct Group {
   std::span<const Variant> variants;
 };
 
+// What takes all places of a program in one link; the other variant takes each place alone.
+inline constexpr std::string_view kUprobeMultiVariant = "uprobe_multi";
+
 namespace attach_table {
 
 inline constexpr std::array kTracepointTransfer = {"tp_send", "tp_recv"};
@@ -48,14 +51,27 @@ inline constexpr std::array kProcess = {
             "tracepoints sched_process_exec, sched_process_fork and sched_process_exit"},
 };
 
+inline constexpr std::array kTracepointCgroup = {"tp_cgroup_make", "tp_cgroup_move"};
+inline constexpr std::array kCgroups = {
+    Variant{"tracepoint", kTracepointCgroup,
+            "tracepoints cgroup_mkdir and cgroup_attach_task; bpf_rdonly_cast (kernel 6.2) or no "
+            "lockdown"},
+};
+
 inline constexpr std::array kTracepointSwitch = {"tp_switch"};
 inline constexpr std::array kTurns = {
     Variant{"tracepoint", kTracepointSwitch, "tracepoint sched_switch"},
 };
 
+inline constexpr std::array kMultiGrpcGo = {"go_new_stream_m", "go_handle_m", "number_sockets"};
 inline constexpr std::array kUprobeGrpcGo = {"go_new_stream", "go_handle", "number_sockets"};
 inline constexpr std::array kGrpcGo = {
-    Variant{"uprobe", kUprobeGrpcGo, "uprobes; bpf_rdonly_cast (kernel 6.2) or no lockdown", true},
+    Variant{kUprobeMultiVariant, kMultiGrpcGo, "uprobes by BPF links (kernel 6.6)", true},
+    Variant{
+        "uprobe", kUprobeGrpcGo,
+        "uprobes by perf events (newer kernels: CAP_SYS_ADMIN); bpf_rdonly_cast (kernel 6.2) or no "
+        "lockdown",
+        true},
 };
 
 }  // namespace attach_table
@@ -67,6 +83,9 @@ inline constexpr std::array kAttachTable = {
     Group{"transfer", "the heads of messages", true, attach_table::kTransfer},
     Group{"connection", "connects and closes", false, attach_table::kConnection},
     Group{"process", "starts and ends of programs", false, attach_table::kProcess},
+    // Without it a container that was gone before anybody looked is not known.
+    Group{"cgroups", "containers that start and processes that move there", false,
+          attach_table::kCgroups},
     // Without it every sleep of a thread ends its turn (bpf/turns.bpf.h).
     Group{"turns", "when an event loop waits for events", false, attach_table::kTurns},
     Group{kGrpcGoGroup, "methods and goroutines of grpc-go calls", false, attach_table::kGrpcGo},

@@ -112,6 +112,7 @@ ProbeReport empty_report(const AttachRequest& request) {
   uname(&name);
   report.kernel = fmt::format("{} {}", name.release, name.machine);
   report.lockdown = read_lockdown();
+  report.privileges = Privileges::own();
   for (const Group& group : kAttachTable) {
     GroupReport& row = report.groups.emplace_back();
     row.name = group.name;

@@ -161,7 +161,8 @@ Result<std::unique_ptr<Capture>> Capture::create(const CaptureSettings& settings
   for (const GroupReport& group : state->report.groups) {
     if (group.chosen() == nullptr && !group.is_left_out) ++state->attach_missed;
     if (group.name == kGrpcGoGroup && group.chosen() != nullptr) {
-      state->grpc_go = std::make_unique<GrpcGoAttacher>(*state->attachment.skeleton);
+      state->grpc_go = std::make_unique<GrpcGoAttacher>(
+          *state->attachment.skeleton, group.chosen()->name == kUprobeMultiVariant);
     }
   }
 

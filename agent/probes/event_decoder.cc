@@ -14,7 +14,7 @@ constexpr bool kIsEvent = std::is_trivially_copyable_v<T> && std::is_standard_la
                           alignof(T) == 8 && sizeof(T) % 8 == 0 && offsetof(T, header) == 0;
 static_assert(kIsEvent<ks_transfer_event> && kIsEvent<ks_connect_event> &&
               kIsEvent<ks_close_event> && kIsEvent<ks_exec_event> && kIsEvent<ks_fork_event> &&
-              kIsEvent<ks_exit_event> && kIsEvent<ks_grpc_call_event>);
+              kIsEvent<ks_exit_event> && kIsEvent<ks_grpc_call_event> && kIsEvent<ks_cgroup_event>);
 
 using Decoded = std::expected<Event, Malformed>;
 
@@ -96,6 +96,12 @@ Decoded decode_grpc_call(const ks_grpc_call_event& event) {
   return GrpcCallView{&event, text(event.method, event.method_bytes)};
 }
 
+Decoded decode_cgroup(const ks_cgroup_event& event) {
+  const ks_u8* end = std::find(std::begin(event.path), std::end(event.path), ks_u8{0});
+  return CgroupView{&event, text(event.path, static_cast<std::size_t>(end - event.path)),
+                    end == std::end(event.path)};
+}
+
 }  // namespace
 
 std::string_view malformed_name(Malformed reason) {
@@ -156,6 +162,8 @@ std::expected<Event, Malformed> decode_event(std::string_view record) {
           record, [](const auto& event) -> Decoded { return ExitView{&event}; });
     case KS_EVENT_GRPC_CALL:
       return decode_as<ks_grpc_call_event>(record, decode_grpc_call);
+    case KS_EVENT_CGROUP:
+      return decode_as<ks_cgroup_event>(record, decode_cgroup);
     default:
       return std::unexpected(Malformed::kUnknownKind);
   }

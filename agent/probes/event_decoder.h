@@ -40,8 +40,13 @@ struct GrpcCallView {
   const ks_grpc_call_event* event;
   std::string_view method;  // empty: not known
 };
-using Event =
-    std::variant<TransferView, ConnectView, CloseView, ExecView, ForkView, ExitView, GrpcCallView>;
+struct CgroupView {
+  const ks_cgroup_event* event;
+  std::string_view path;
+  bool is_cut;  // the path is longer
+};
+using Event = std::variant<TransferView, ConnectView, CloseView, ExecView, ForkView, ExitView,
+                           GrpcCallView, CgroupView>;
 
 enum class Malformed : std::uint8_t {
   kMisaligned,     // does not begin at a multiple of 8

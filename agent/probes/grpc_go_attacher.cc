@@ -29,8 +29,32 @@ class GrpcGoAttacher::Probes final : public golang::AttachedProbes {
 
   Status add(const bpf_program* program, const std::string& path,
              std::span<const std::uint64_t> offsets) {
+    return attacher_.is_multi_ ? add_together(program, path, offsets)
+                               : add_each(program, path, offsets);
+  }
+
+ private:
+  static constexpr pid_t kAllProcesses = -1;
+
+  Status add_together(const bpf_program* program, const std::string& path,
+                      std::span<const std::uint64_t> offsets) {
+    if (offsets.empty()) return {};
+    const std::vector<unsigned long> places(offsets.begin(), offsets.end());
+    const std::vector<__u64> cookies(offsets.size(), slot_);
+    LIBBPF_OPTS(bpf_uprobe_multi_opts, options, .offsets = places.data(), .cookies = cookies.data(),
+                .cnt = places.size());
+    bpf_link* link =
+        bpf_program__attach_uprobe_multi(program, kAllProcesses, path.c_str(), nullptr, &options);
+    if (link == nullptr) {
+      return permanent(fmt::format("{}: {}", bpf_program__name(program), std::strerror(errno)));
+    }
+    links_.emplace_back(link);
+    return {};
+  }
+
+  Status add_each(const bpf_program* program, const std::string& path,
+                  std::span<const std::uint64_t> offsets) {
     LIBBPF_OPTS(bpf_uprobe_opts, options, .bpf_cookie = slot_);
-    constexpr pid_t kAllProcesses = -1;
     for (const std::uint64_t offset : offsets) {
       bpf_link* link =
           bpf_program__attach_uprobe_opts(program, kAllProcesses, path.c_str(), offset, &options);
@@ -43,7 +67,6 @@ class GrpcGoAttacher::Probes final : public golang::AttachedProbes {
     return {};
   }
 
- private:
   GrpcGoAttacher& attacher_;
   const std::uint32_t slot_;
   std::vector<std::unique_ptr<bpf_link, LinkDeleter>> links_;
@@ -81,10 +104,14 @@ Result<std::unique_ptr<golang::AttachedProbes>> GrpcGoAttacher::attach(
     return permanent(fmt::format("its layout: {}", std::strerror(errno)));
   }
   auto probes = std::make_unique<Probes>(*this, slot);
+  const auto& progs = skeleton_.progs;
   // The server's first: a handler that is known before its calls are.
-  if (Status added = probes->add(skeleton_.progs.go_handle, path, program.server_points); !added)
+  if (Status added =
+          probes->add(is_multi_ ? progs.go_handle_m : progs.go_handle, path, program.server_points);
+      !added)
     return std::unexpected(added.error());
-  if (Status added = probes->add(skeleton_.progs.go_new_stream, path, program.client_points);
+  if (Status added = probes->add(is_multi_ ? progs.go_new_stream_m : progs.go_new_stream, path,
+                                 program.client_points);
       !added)
     return std::unexpected(added.error());
   return probes;

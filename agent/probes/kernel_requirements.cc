@@ -8,6 +8,8 @@
 #include <fstream>
 #include <string_view>
 
+#include "agent/probes/capabilities.h"
+
 namespace kernspan::probes {
 namespace {
 
@@ -24,15 +26,6 @@ constexpr HelperNeed kHelpers[] = {
     {BPF_FUNC_loop, "bpf_loop", "5.17"},
 };
 
-// CapEff of /proc/self/status.
-std::uint64_t effective_capabilities() {
-  std::ifstream status("/proc/self/status");
-  for (std::string line; std::getline(status, line);) {
-    if (line.starts_with("CapEff:")) return std::strtoull(line.c_str() + 7, nullptr, 16);
-  }
-  return 0;
-}
-
 }  // namespace
 
 std::string read_lockdown() {
@@ -46,13 +39,9 @@ std::string read_lockdown() {
 }
 
 std::string missing_requirements() {
-  // linux/capability.h; the numbers are part of the user API.
-  constexpr unsigned kCapSysAdmin = 21, kCapPerfmon = 38, kCapBpf = 39;
-  const std::uint64_t capabilities = effective_capabilities();
-  const auto has = [&](unsigned capability) { return (capabilities >> capability & 1) != 0; };
   std::string text;
-  if (!has(kCapSysAdmin) && !(has(kCapBpf) && has(kCapPerfmon))) {
-    text += "\n  missing: the capabilities CAP_BPF and CAP_PERFMON";
+  for (const std::string& line : missing_privileges(Privileges::own(), true)) {
+    text += fmt::format("\n  {}", line);
   }
   if (access("/sys/kernel/btf/vmlinux", R_OK) != 0) {
     text += "\n  missing: kernel type information, /sys/kernel/btf/vmlinux (CONFIG_DEBUG_INFO_BTF)";

@@ -13,6 +13,17 @@ const VariantReport* GroupReport::chosen() const {
 
 std::string ProbeReport::text() const {
   std::string text = fmt::format("kernel    {}\nlockdown  {}\n", kernel, lockdown);
+  text += "\ncapabilities\n";
+  const auto missing = missing_capabilities(privileges.capabilities);
+  for (const CapabilityNeed& need : capability_needs()) {
+    const bool is_missing = std::ranges::find(missing, &need) != missing.end();
+    text +=
+        fmt::format("  {:<22}{:<12}{}\n", need.name, is_missing ? "missing" : "there", need.use);
+    if (is_missing) text += fmt::format("{:36}without it: {}\n", "", need.without);
+  }
+  if (!privileges.is_initial_user_namespace) {
+    text += "  this is not the machine's own user namespace: capabilities do not count here\n";
+  }
   for (const GroupReport& group : groups) {
     const VariantReport* chosen = group.chosen();
     text += fmt::format("\n{}: {}\n  chosen    {}\n", group.name, group.purpose,

@@ -4,6 +4,8 @@
 #include <string>
 #include <vector>
 
+#include "agent/probes/capabilities.h"
+
 namespace kernspan::probes {
 
 struct VariantReport {
@@ -27,6 +29,7 @@ struct GroupReport {
 struct ProbeReport {
   std::string kernel;    // release, architecture
   std::string lockdown;  // none, integrity, confidentiality, or unknown
+  Privileges privileges;
   std::vector<GroupReport> groups;
 
   std::string text() const;

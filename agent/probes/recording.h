@@ -22,7 +22,7 @@
 namespace kernspan::probes {
 
 inline constexpr std::string_view kRecordingMagic = "KSPANREC";
-inline constexpr std::uint32_t kRecordingVersion = 1;
+inline constexpr std::uint32_t kRecordingVersion = 2;
 // Larger than any record of the ABI.
 inline constexpr std::size_t kRecordedBytesMax = 1 << 16;
 

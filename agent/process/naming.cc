@@ -210,13 +210,16 @@ std::string name_of_program(const Invocation& invocation) {
   return named.known ? named.name : std::string{};
 }
 
-std::string service_name_for(const ProcessFacts& facts) {
+std::string configured_service_name(const ProcessFacts& facts) {
   std::string name = presentable(facts.otel_service_name);
   if (!name.empty()) return name;
-  if (const auto attributes = parse_resource_attributes(facts.otel_resource_attributes)) {
-    name = presentable(find_attribute(*attributes, "service.name"));
-    if (!name.empty()) return name;
-  }
+  const auto attributes = parse_resource_attributes(facts.otel_resource_attributes);
+  return attributes ? presentable(find_attribute(*attributes, "service.name")) : std::string();
+}
+
+std::string service_name_for(const ProcessFacts& facts) {
+  std::string name = configured_service_name(facts);
+  if (!name.empty()) return name;
   const CommandName command = name_from_command(facts);
   name = presentable(command.name);
   if (name.empty()) return "unknown_service";

@@ -50,6 +50,9 @@ struct ProcessFacts {
 // Valid UTF-8 without control characters, never empty, at most 255 bytes.
 std::string service_name_for(const ProcessFacts& facts);
 
+// What the environment says of it, points 1 and 2; empty: nothing.
+std::string configured_service_name(const ProcessFacts& facts);
+
 // Whether this is one of the processes that Python's multiprocessing starts anew (python -c ...),
 // which do their parent's work: uvicorn's workers.
 bool is_spawned_worker(const ProcessFacts& facts);

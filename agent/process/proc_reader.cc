@@ -22,6 +22,8 @@ constexpr std::size_t kArgsBytesMax = 131072;
 constexpr std::size_t kArgsMax = 4096;
 constexpr std::size_t kEnvironmentBytesMax = 65536;
 constexpr std::size_t kStatusBytesMax = 4096;
+// 14 hierarchies with paths of a page each.
+constexpr std::size_t kCgroupBytesMax = 65536;
 
 class Descriptor {
  public:
@@ -118,6 +120,12 @@ std::expected<Stat, ReadFailure> read_stat(int directory, std::string& buffer) {
   return *std::move(stat);
 }
 
+std::expected<kube::ContainerRef, int> read_container(int directory, std::string& buffer) {
+  const auto size = read_file(directory, "cgroup", buffer, kCgroupBytesMax);
+  if (!size) return std::unexpected(size.error());
+  return kube::container_of_proc_cgroup(std::string_view(buffer).substr(0, *size));
+}
+
 // "Uid:\t<real>\t<effective>\t..."
 std::optional<std::uint32_t> effective_uid(std::string_view status) {
   constexpr std::string_view kLabel = "\nUid:\t";
@@ -184,6 +192,15 @@ std::expected<std::uint64_t, ReadFailure> ProcReader::start_ticks(std::uint32_t 
   return stat->start_ticks;
 }
 
+std::expected<kube::ContainerRef, ReadFailure> ProcReader::container(std::uint32_t tgid) {
+  const std::string path = proc_root_ + "/" + std::to_string(tgid);
+  const Descriptor directory(open(path.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
+  if (directory.get() < 0) return std::unexpected(failure_of(errno));
+  auto container = read_container(directory.get(), buffer_);
+  if (!container) return std::unexpected(failure_of(container.error()));
+  return *std::move(container);
+}
+
 std::expected<ProcSnapshot, ReadFailure> ProcReader::read(std::uint32_t tgid) {
   // All is read through this descriptor: it goes on meaning this process when the number is used
   // again.
@@ -231,6 +248,11 @@ std::expected<ProcSnapshot, ReadFailure> ProcReader::read(std::uint32_t tgid) {
     failed(failure_of(size.error()));
   }
   explicit_bzero(buffer_.data(), buffer_.size());
+  if (auto container = read_container(directory.get(), buffer_)) {
+    snapshot.container = *std::move(container);
+  } else if (container.error() != ENOENT) {  // ENOENT: a kernel without cgroups
+    failed(failure_of(container.error()));
+  }
   if (const auto size = read_file(directory.get(), "status", buffer_, kStatusBytesMax)) {
     snapshot.effective_uid = effective_uid(std::string_view(buffer_).substr(0, *size));
     if (!snapshot.effective_uid) failed(ReadFailure::kMalformed);

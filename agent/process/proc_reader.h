@@ -8,6 +8,7 @@
 #include <optional>
 #include <string>
 
+#include "agent/kube/container_ref.h"
 #include "agent/process/naming.h"
 #include "agent/process/runtime.h"
 
@@ -39,6 +40,7 @@ struct ProcSnapshot {
   std::optional<std::uint32_t> effective_uid;
   ProcessFacts facts;
   RuntimeInfo runtime;
+  kube::ContainerRef container;
   bool environment_truncated = false;
   // By reason: parts that could not be read though the process was there.
   std::array<std::uint32_t, kReadFailureCount> failures{};
@@ -53,6 +55,9 @@ class ProcReader {
   // Fails when the process is not there at all or cannot be told from another one.
   // Of the environment only the variables of ProcessFacts are kept; the rest is wiped at once.
   std::expected<ProcSnapshot, ReadFailure> read(std::uint32_t tgid);
+
+  // Only ProcSnapshot::container.
+  std::expected<kube::ContainerRef, ReadFailure> container(std::uint32_t tgid);
 
   // Only ProcSnapshot::start_ticks: a process's identity, together with its tgid.
   std::expected<std::uint64_t, ReadFailure> start_ticks(std::uint32_t tgid);

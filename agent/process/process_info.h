@@ -8,6 +8,8 @@
 #include <utility>
 #include <vector>
 
+#include "agent/kube/container_ref.h"
+
 namespace kernspan::process {
 
 enum class Runtime {
@@ -43,12 +45,19 @@ struct ProcessInfo {
   std::string service_namespace;
   std::string service_version;
   std::string service_instance_id;  // empty when neither configured nor derivable
+  // By OTEL_SERVICE_NAME or OTEL_RESOURCE_ATTRIBUTES: the program's own word.
+  bool service_name_configured = false;
+  bool service_instance_configured = false;
   Runtime runtime = Runtime::kUnknown;
   std::string runtime_name;     // semantic conventions' process.runtime.name; empty unless certain
   std::string runtime_version;  // Go only: the version that built it, without "go"
 
   // The rest of OTEL_RESOURCE_ATTRIBUTES, decoded, in its order, without service.{name,...} above.
   std::vector<std::pair<std::string, std::string>> resource_attributes;
+
+  // Empty: not in a container. May change while the process lives (a runtime moves it there): the
+  // revision does then too.
+  kube::ContainerRef container;
 
   // True when /proc could not be read in full: the fields come from the exec event or the parent.
   bool degraded = false;

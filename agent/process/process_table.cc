@@ -40,6 +40,10 @@ std::string_view comm_of(const ks_exec_event& event) {
   return comm.substr(0, comm.find('\0'));
 }
 
+kube::CgroupId id_of(const ks_cgroup& cgroup) {
+  return {.hierarchy = cgroup.hierarchy, .id = cgroup.id};
+}
+
 void describe_executable(const ProcSnapshot& snapshot, ProcessInfo& info) {
   const ProcessFacts& facts = snapshot.facts;
   info.executable_path = to_utf8(without_deleted(facts.executable_path), kPathBytesMax);
@@ -104,6 +108,8 @@ struct ProcessTable::Entry {
   bool filled = false;   // info is set
   bool settled = false;  // and find() has nothing to check
   bool exited = false;
+  bool is_moved = false;  // to another cgroup, since info was set
+  kube::CgroupId cgroup;  // as the events have it
   std::uint64_t exit_ns = 0;
   std::uint64_t seen_ns = 0;      // an event says that the process was there then; 0: none does
   std::uint64_t start_ticks = 0;  // 0: not known
@@ -117,6 +123,7 @@ ProcessTable::ProcessTable(Settings settings, HostInfo host, MonotonicClock cloc
       host_(std::move(host)),
       clock_(std::move(clock)),
       reader_(settings_.proc_root),
+      cgroups_({.proc_root = settings_.proc_root}, clock_),
       owners_(read_owners(settings_.passwd_path)),
       tick_ns_(1'000'000'000 / static_cast<std::uint64_t>(sysconf(_SC_CLK_TCK))),
       boot_time_unix_ns_(settings_.boot_time_unix_ns
@@ -188,6 +195,8 @@ void ProcessTable::on_exec(const ks_exec_event& event) {
   entry.settled = false;
   entry.start_ticks = 0;
   entry.checked_ns = 0;
+  entry.is_moved = false;
+  entry.cgroup = id_of(event.cgroup);
   entry.seen_ns = event.header.ts_ns;
   Program& program = *entry.program;
   program.exec_comm = comm_of(event);
@@ -210,6 +219,7 @@ void ProcessTable::on_fork(const ks_fork_event& event) {
   restart(entry);
   entry.info.parent_tgid = event.parent_tgid;
   entry.program = program;
+  entry.cgroup = id_of(event.cgroup);
   entry.seen_ns = event.header.ts_ns;
 }
 
@@ -219,6 +229,25 @@ void ProcessTable::on_exit(const ks_exit_event& event) {
   entry->exited = true;
   entry->settled = false;
   entry->exit_ns = event.header.ts_ns;
+  if (event.cgroup.id != 0) entry->cgroup = id_of(event.cgroup);
+  if (!entry->filled) return;
+  // It may have been moved after it was looked at. That it is in none is believed of what was inherited.
+  const kube::ContainerRef* told = told_container(*entry);
+  if (told && (!told->empty() || entry->info.degraded)) set_container(*entry, *told);
+}
+
+void ProcessTable::on_cgroup(const ks_cgroup_event& event, std::string_view path, bool is_cut) {
+  if (is_cut) {
+    ++counters_.cgroup_paths_cut;
+  } else {
+    cgroups_.learn(id_of(event.cgroup), path);
+  }
+  if (event.tgid == 0) return;
+  Entry* entry = lookup(event.tgid);
+  if (entry == nullptr || entry->exited) return;
+  entry->cgroup = id_of(event.cgroup);
+  entry->is_moved = entry->filled;
+  if (entry->is_moved) entry->settled = false;
 }
 
 const ProcessInfo& ProcessTable::find(std::uint32_t tgid) {
@@ -232,6 +261,11 @@ const ProcessInfo& ProcessTable::find(std::uint32_t tgid) {
 // already be another process's.
 void ProcessTable::refresh(Entry& entry) {
   const std::uint64_t now_ns = clock_();
+  if (entry.is_moved && !entry.exited) {
+    refresh_container(entry);
+    entry.settled = !entry.info.degraded;
+    if (entry.settled) return;
+  }
   const bool due = now_ns - entry.checked_ns >= settings_.retry_interval_ns;
   if (entry.exited) {
     if (!entry.filled) fill_without_proc(entry, kAncestorsMax);
@@ -243,6 +277,27 @@ void ProcessTable::refresh(Entry& entry) {
     restart(entry);
   }
   if (!entry.filled || due) fill(entry, kAncestorsMax);
+}
+
+void ProcessTable::refresh_container(Entry& entry) {
+  entry.is_moved = false;
+  if (const auto container = reader_.container(entry.info.tgid); container && !container->empty()) {
+    set_container(entry, *container);
+  } else if (const kube::ContainerRef* told = told_container(entry)) {
+    set_container(entry, *told);
+  }
+}
+
+void ProcessTable::set_container(Entry& entry, const kube::ContainerRef& container) {
+  if (entry.info.container == container) return;
+  ++counters_.container_changes;
+  entry.info.container = container;
+  entry.info.revision = next_revision_++;
+}
+
+// What the events say; null: nothing, or a cgroup that is not known.
+const kube::ContainerRef* ProcessTable::told_container(const Entry& entry) {
+  return entry.cgroup.id == 0 ? nullptr : cgroups_.find(entry.cgroup);
 }
 
 std::uint64_t ProcessTable::start_since_boot_ns(std::uint64_t start_ticks) const {
@@ -303,6 +358,11 @@ void ProcessTable::fill_from_proc(Entry& entry, ProcSnapshot snapshot, int ances
     const auto owner = owners_.find(*snapshot.effective_uid);
     if (owner != owners_.end()) info.owner = owner->second;
   }
+  info.container = std::move(snapshot.container);
+  if (info.container.empty()) {
+    // The kernel shows a process that is ending in the root of v1's hierarchies.
+    if (const kube::ContainerRef* told = told_container(entry)) info.container = *told;
+  }
   info.args_truncated = facts.args_truncated;
   if (settings_.keep_args && !keep_args(facts.args, info)) {
     counters_.truncated_args += !info.args_truncated;
@@ -311,11 +371,12 @@ void ProcessTable::fill_from_proc(Entry& entry, ProcSnapshot snapshot, int ances
   if (!take_attributes(facts.otel_resource_attributes, info)) {
     ++counters_.invalid_resource_attributes;
   }
-  const bool instance_configured = !info.service_instance_id.empty();
-  if (!instance_configured) {
+  info.service_instance_configured = !info.service_instance_id.empty();
+  if (!info.service_instance_configured) {
     info.service_instance_id = instance_id(host_, info.tgid, snapshot.start_ticks);
   }
   info.service_name = service_name_for(facts);
+  info.service_name_configured = !configured_service_name(facts).empty();
   if (is_spawned_worker(facts) && info.service_name.starts_with("unknown_service")) {
     const ProcessInfo* parent = parent_info(entry, info.parent_tgid, ancestors);
     if (parent != nullptr && parent->executable_path == info.executable_path) {
@@ -332,13 +393,14 @@ void ProcessTable::fill_from_proc(Entry& entry, ProcSnapshot snapshot, int ances
   if (info.degraded && (!entry.filled || !entry.info.degraded)) ++counters_.degraded_lookups;
   entry.info = std::move(info);
   entry.start_ticks = snapshot.start_ticks;
+  entry.is_moved = false;
   entry.filled = true;
   entry.settled = !entry.info.degraded && !entry.exited;
   if (!entry.info.degraded && !program.info) {
     program.info = entry.info;
     program.info->start_time_unix_ns.reset();
     program.info->owner.clear();
-    if (!instance_configured) program.info->service_instance_id.clear();
+    if (!program.info->service_instance_configured) program.info->service_instance_id.clear();
   }
 }
 
@@ -381,6 +443,13 @@ void ProcessTable::fill_without_proc(Entry& entry, int ancestors) {
         to_utf8(facts.args.empty() ? std::string_view(facts.comm) : base_name(facts.args[0]),
                 kPathBytesMax);
   }
+  // Of another process of this program, or of the parent, it is likely the same.
+  if (const kube::ContainerRef* told = told_container(entry)) {
+    info.container = *told;
+  } else if (!program.info) {
+    const Entry* parent = lookup(parent_tgid);
+    if (parent != nullptr && parent->filled) info.container = parent->info.container;
+  }
   info.revision = next_revision_++;
   info.tgid = tgid;
   info.parent_tgid = parent_tgid;
@@ -410,7 +479,11 @@ void ProcessTable::sweep(std::uint64_t now_ns) {
     entry.checked_ns = now_ns;
     const auto start_ticks = reader_.start_ticks(entry.info.tgid);
     if (start_ticks) {
-      if (!is_other_process(entry, *start_ticks)) continue;
+      if (!is_other_process(entry, *start_ticks)) {
+        // Moves may go by unseen.
+        if (entry.filled) refresh_container(entry);
+        continue;
+      }
       ++counters_.pid_reuses;
       restart(entry);
       continue;

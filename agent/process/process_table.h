@@ -5,6 +5,9 @@
 //   find()     -> read from /proc; if the process is gone already, what the events or the parent
 //   say exit event -> lingers -> forgotten by sweep()
 //
+// The container comes from /proc/<pid>/cgroup while the process lives, and is looked at again when it
+// was moved. Of a process that is gone the events say its cgroup (CgroupContainers).
+//
 // Nothing is read from /proc until a process is asked for, with one exception: programs known to
 // overwrite their own arguments and environment (gunicorn, celery, ...) are read at their exec.
 // Not for use by several threads: one thread owns a table.
@@ -17,8 +20,10 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <unordered_map>
 
+#include "agent/kube/cgroup_containers.h"
 #include "agent/process/host_info.h"
 #include "agent/process/proc_reader.h"
 #include "agent/process/process_info.h"
@@ -37,6 +42,8 @@ struct ProcessCounters {
   std::uint64_t invalid_resource_attributes = 0;  // OTEL_RESOURCE_ATTRIBUTES that were ignored
   std::uint64_t pid_reuses = 0;                   // found by start time: an exit event was missing
   std::uint64_t missed_exits = 0;                 // found gone by sweep() without an exit event
+  std::uint64_t container_changes = 0;            // moved there after it had been looked at
+  std::uint64_t cgroup_paths_cut = 0;             // longer than an event: not learnt from it
   std::uint64_t malformed_events = 0;             // size fields that contradict the record
   std::uint64_t evicted_exited = 0;               // for room, before their linger was over
   std::uint64_t evicted_live = 0;                 // for room, though still running
@@ -75,6 +82,7 @@ class ProcessTable {
   void on_exec(const ks_exec_event& event);
   void on_fork(const ks_fork_event& event);
   void on_exit(const ks_exit_event& event);
+  void on_cgroup(const ks_cgroup_event& event, std::string_view path, bool is_cut);
 
   // What is known of a process; never fails, at worst names it "unknown_service". The first call
   // for a program reads /proc (tens of microseconds); later ones are a hash lookup. The reference
@@ -87,6 +95,7 @@ class ProcessTable {
 
   std::size_t size() const { return entries_.size(); }
   const ProcessCounters& counters() const { return counters_; }
+  const kube::CgroupContainers& cgroups() const { return cgroups_; }
 
  private:
   struct Program;
@@ -97,6 +106,9 @@ class ProcessTable {
   void restart(Entry& entry);
   void make_room();
   void refresh(Entry& entry);
+  void refresh_container(Entry& entry);
+  void set_container(Entry& entry, const kube::ContainerRef& container);
+  const kube::ContainerRef* told_container(const Entry& entry);
   void fill(Entry& entry, int ancestors);
   void fill_from_proc(Entry& entry, ProcSnapshot snapshot, int ancestors);
   void fill_without_proc(Entry& entry, int ancestors);
@@ -108,6 +120,7 @@ class ProcessTable {
   HostInfo host_;
   MonotonicClock clock_;
   ProcReader reader_;
+  kube::CgroupContainers cgroups_;
   std::unordered_map<std::uint32_t, std::string> owners_;
   std::uint64_t tick_ns_;
   std::uint64_t boot_time_unix_ns_;

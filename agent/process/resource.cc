@@ -31,7 +31,13 @@ std::string iso_time(std::uint64_t unix_ns) {
 
 class Attributes {
  public:
-  explicit Attributes(const ProcessInfo& process) : process_(process) {}
+  // `set`: by the program's owner.
+  explicit Attributes(std::vector<std::pair<std::string, std::string>> set)
+      : set_(std::move(set)) {}
+
+  void add(Attribute attribute) {
+    if (!configured(attribute.key)) list_.push_back(std::move(attribute));
+  }
 
   void add(std::string_view key, std::string_view value) {
     if (!value.empty() && !configured(key)) list_.push_back({std::string(key), std::string(value)});
@@ -43,30 +49,44 @@ class Attributes {
     if (!values.empty() && !configured(key)) list_.push_back({std::string(key), values});
   }
   std::vector<Attribute> take() {
-    for (const auto& [key, value] : process_.resource_attributes) list_.push_back({key, value});
+    for (auto& [key, value] : set_) list_.push_back({std::move(key), std::move(value)});
     return std::move(list_);
   }
 
  private:
   bool configured(std::string_view key) const {
-    return std::ranges::find(process_.resource_attributes, key,
-                             &std::pair<std::string, std::string>::first) !=
-           process_.resource_attributes.end();
+    return std::ranges::find(set_, key, &std::pair<std::string, std::string>::first) != set_.end();
   }
 
-  const ProcessInfo& process_;
+  std::vector<std::pair<std::string, std::string>> set_;
   std::vector<Attribute> list_;
 };
+
+std::vector<std::pair<std::string, std::string>> set_by_owner(const ProcessInfo& process,
+                                                              const kube::PodMatch& match,
+                                                              const PodAttributeOptions& options) {
+  std::vector<std::pair<std::string, std::string>> set = process.resource_attributes;
+  if (!match) return set;
+  const std::size_t of_environment = set.size();
+  for (auto& [key, value] : annotated_attributes(*match.pod, options)) {
+    const auto end = set.begin() + static_cast<std::ptrdiff_t>(of_environment);
+    const bool is_known = std::ranges::find(set.begin(), end, key,
+                                            &std::pair<std::string, std::string>::first) != end;
+    if (!is_known) set.emplace_back(std::move(key), std::move(value));
+  }
+  return set;
+}
 
 }  // namespace
 
 std::vector<Attribute> resource_attributes(const ProcessInfo& process, const HostInfo& host,
-                                           const ResourceOptions& options) {
-  Attributes attributes(process);
-  attributes.add("service.name", process.service_name);
-  attributes.add("service.namespace", process.service_namespace);
-  attributes.add("service.version", process.service_version);
-  attributes.add("service.instance.id", process.service_instance_id);
+                                           const ResourceOptions& options, const PodContext& pod) {
+  Attributes attributes(set_by_owner(process, pod.match, options.pods));
+  const ServiceIdentity service = service_identity(process, pod.match, options.pods);
+  attributes.add("service.name", service.name);
+  attributes.add("service.namespace", service.namespace_name);
+  attributes.add("service.version", service.version);
+  attributes.add("service.instance.id", service.instance_id);
   attributes.add("process.pid", std::int64_t{process.tgid});
   if (process.parent_tgid != 0) {
     attributes.add("process.parent_pid", std::int64_t{process.parent_tgid});
@@ -88,6 +108,9 @@ std::vector<Attribute> resource_attributes(const ProcessInfo& process, const Hos
   attributes.add("host.arch", host.arch);
   attributes.add("os.type", std::string_view("linux"));
   attributes.add("os.description", host.os_description);
+  for (Attribute& attribute : pod_attributes(process.container, pod, options.pods)) {
+    attributes.add(std::move(attribute));
+  }
   return attributes.take();
 }
 

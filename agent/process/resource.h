@@ -4,31 +4,26 @@
 
 #include <cstdint>
 #include <string>
-#include <variant>
 #include <vector>
 
 #include "agent/process/host_info.h"
+#include "agent/process/pod_resource.h"
 #include "agent/process/process_info.h"
 
 namespace kernspan::process {
 
-struct Attribute {
-  std::string key;
-  std::variant<std::string, std::int64_t, std::vector<std::string>> value;
-
-  bool operator==(const Attribute&) const = default;
-};
-
 struct ResourceOptions {
   // process.command and process.command_args. Off: command lines carry passwords and tokens.
   bool command_args = false;
+  PodAttributeOptions pods = {};
 };
 
 // In a fixed order, each key once. Attributes that the program's owner set
-// (OTEL_RESOURCE_ATTRIBUTES) win over those that were found out. Unknown values are left out, never
-// sent empty.
+// (OTEL_RESOURCE_ATTRIBUTES, then the pod's annotations) win over those that were found out. Unknown
+// values are left out, never sent empty.
 std::vector<Attribute> resource_attributes(const ProcessInfo& process, const HostInfo& host,
-                                           const ResourceOptions& options);
+                                           const ResourceOptions& options,
+                                           const PodContext& pod = {});
 
 // service.instance.id: the UUID v5, in the namespace that the semantic conventions give for it, of
 // "<host.id>/<boot id>/<tgid>/<start time in ticks since boot>". The same for the life of the

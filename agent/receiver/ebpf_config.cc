@@ -1,8 +1,10 @@
 #include "agent/receiver/ebpf_config.h"
 
+#include <algorithm>
 #include <bit>
 #include <chrono>
 
+#include "agent/receiver/selector_settings.h"
 #include "pipeline/component/config_reader.h"
 
 namespace kernspan {
@@ -21,6 +23,12 @@ void read_wait(ConfigReader& reader, std::string_view key, std::uint64_t* value_
 }
 
 }  // namespace
+
+void EbpfConfig::keep_annotations_for(const Selectors& selectors) {
+  for (const std::string& key : selectors.annotation_keys()) {
+    kubernetes.kubelet.fields.annotations.push_back(key);
+  }
+}
 
 Result<EbpfConfig> EbpfConfig::read(const ConfigNode& node, ConfigWarnings& warnings,
                                     const std::string& path) {
@@ -43,7 +51,17 @@ Result<EbpfConfig> EbpfConfig::read(const ConfigNode& node, ConfigWarnings& warn
   reader.string_list("include_executables", &tracer.policy.include_executables);
   reader.string_list("exclude_executables", &tracer.policy.exclude_executables);
   reader.string_list("network_namespaces", &config.network_namespaces);
-  reader.boolean("url_query", &tracer.spans.url_query);
+  SpanSettings http;
+  reader.boolean("url_query", &http.url_query);
+  http.read(reader.section("http"));
+  tracer.spans = http.options();
+  tracer.selectors =
+      std::make_shared<const Selectors>(http.options(), read_selectors(reader, http));
+  reader.string("selectors_file", &config.selectors_file);
+  if (!config.selectors_file.empty() && reader.has("selectors")) {
+    reader.error("selectors_file", "has the selectors; write them here or there, not both");
+  }
+  config.http = std::move(http);
   reader.boolean("cross_node_links", &tracer.links.across_nodes);
   reader.integer<std::size_t>("max_exchanges", &tracer.exchanges_max, 1024, 16u << 20);
   reader.integer<std::size_t>("max_connections", &tracer.connections_max, 1024, 16u << 20);
@@ -51,6 +69,14 @@ Result<EbpfConfig> EbpfConfig::read(const ConfigNode& node, ConfigWarnings& warn
   read_wait(reader, "confirm_wait", &tracer.confirm_wait_ns, minutes(5));
   read_wait(reader, "exchange_timeout", &tracer.exchange_timeout_ns, minutes(24 * 60));
   read_wait(reader, "stream_report_interval", &tracer.stream_report_interval_ns, minutes(24 * 60));
+  if (reader.has("kubernetes")) {
+    read_kubernetes_config(reader.section("kubernetes"), &config.kubernetes);
+    config.keep_annotations_for(*tracer.selectors);
+  } else if (std::ranges::any_of(tracer.selectors->rules(), [](const SelectorRule& rule) {
+               return rule.match.asks_for_pod();
+             })) {
+    reader.warning("selectors", "rules that ask for pods never fit without a kubernetes section");
+  }
   if (Status finished = reader.finish(); !finished) return std::unexpected(finished.error());
   return config;
 }

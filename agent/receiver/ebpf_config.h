@@ -5,6 +5,8 @@
 #include <string>
 #include <vector>
 
+#include "agent/receiver/kubernetes_config.h"
+#include "agent/receiver/span_settings.h"
 #include "agent/receiver/tracer.h"
 #include "pipeline/component/config_node.h"
 
@@ -19,7 +21,13 @@ struct EbpfConfig {
   bool uprobes_grpc_go = true;
   // Files that stand for network namespaces (/proc/1/ns/net); empty: programs of all are traced.
   std::vector<std::string> network_namespaces;
+  std::string selectors_file;  // empty: the selectors are tracer.selectors
+  SpanSettings http;           // what a file of selectors begins with
   TracerSettings tracer;
+  KubernetesConfig kubernetes;
+
+  // The pods' annotations that these ask for are to be kept.
+  void keep_annotations_for(const Selectors& selectors);
 
   static Result<EbpfConfig> read(const ConfigNode& node, ConfigWarnings& warnings,
                                  const std::string& path);

@@ -38,6 +38,9 @@ void log_probes(const probes::ProbeReport& report) {
                group.purpose);
     }
   }
+  for (const std::string& line : probes::missing_privileges(report.privileges, false)) {
+    log_warn("ebpf: {}", line);
+  }
 }
 
 }  // namespace
@@ -71,6 +74,7 @@ Status EbpfReceiver::find_network_namespaces() {
 
 Status EbpfReceiver::start() {
   if (Status found = find_network_namespaces(); !found) return found;
+  if (Status read = read_selectors_file(); !read) return read;
   probes::CaptureSettings settings;
   settings.ring_bytes = config_.ring_buffer_bytes;
   settings.variant = config_.capture_variant;
@@ -81,6 +85,8 @@ Status EbpfReceiver::start() {
   source_ = std::move(*capture);
   log_probes(source_->report());
   const process::HostInfo host = process::read_host_info();
+  config_.tracer.resources.pods = config_.kubernetes.attributes;
+  config_.tracer.resources.pods.node_name = node_name(kube::system_sources());
   processes_ = std::make_unique<process::ProcessTable>(process::ProcessTable::Settings{}, host,
                                                        [this] { return clock_.monotonic_ns(); });
   tracer_ = std::make_unique<Tracer>(config_.tracer, *processes_, host, random_ids(),
@@ -91,6 +97,7 @@ Status EbpfReceiver::start() {
                                          source_->forget_process(tgid);
                                        }
                                      });
+  if (config_.kubernetes.enabled) ask_kubelet(host.name);
   watch_grpc_go();
   dispatch_ = std::make_unique<RecordDispatch>(*tracer_);
   if (!config_.record_file.empty()) {
@@ -101,6 +108,33 @@ Status EbpfReceiver::start() {
   }
   thread_ = std::jthread([this](std::stop_token stop) { run(stop); });
   return {};
+}
+
+Status EbpfReceiver::read_selectors_file() {
+  if (config_.selectors_file.empty()) return {};
+  selectors_file_ = std::make_unique<SelectorsFile>(
+      SelectorsFile::Settings{.path = config_.selectors_file, .defaults = config_.http});
+  Result<std::shared_ptr<const Selectors>> first = selectors_file_->start();
+  if (!first) return permanent("ebpf: selectors_file: " + first.error().message);
+  config_.tracer.selectors = *std::move(first);
+  config_.keep_annotations_for(*config_.tracer.selectors);
+  return {};
+}
+
+void EbpfReceiver::ask_kubelet(const std::string& host_name) {
+  pods_ = std::make_unique<kube::PodDirectory>(config_.kubernetes.directory,
+                                               [this] { return clock_.monotonic_ns(); });
+  kube::KubeletSettings settings = config_.kubernetes.kubelet;
+  settings.access = kubelet_access(config_.kubernetes, kube::system_sources(), host_name);
+  kubelet_ = std::make_unique<kube::KubeletClient>(std::move(settings), *pods_, clock_);
+  enrichment_ = std::make_unique<PodEnrichment>(config_.kubernetes.enrichment, *pods_,
+                                                [this] { return kubelet_->state(); });
+  tracer_->enrich_with(*enrichment_);
+  if (config_.kubernetes.peers) {
+    peer_names_ = std::make_unique<PeerNames>(*pods_, config_.kubernetes.attributes);
+    tracer_->name_peers(*peer_names_);
+  }
+  kubelet_->start();
 }
 
 void EbpfReceiver::watch_grpc_go() {
@@ -143,6 +177,9 @@ std::size_t EbpfReceiver::turn(bool pass) {
   const auto wall_offset_ns = static_cast<std::int64_t>(clock_.wall_ns() - now_ns);
   tracer_->flush(now_ns, wall_offset_ns, encoder_);
   if (!pass) return records;
+  if (selectors_file_) {
+    if (auto changed = selectors_file_->take()) tracer_->change_selectors(std::move(changed));
+  }
   publish();
   retry_held();
   if (!encoder_.empty()) pass_on(encoder_.take());
@@ -150,17 +187,38 @@ std::size_t EbpfReceiver::turn(bool pass) {
 }
 
 void EbpfReceiver::publish() {
-  telemetry_.publish({.kernel = source_->counters(),
-                      .dispatch = dispatch_->counters(),
-                      .tracer = tracer_->counters(),
-                      .links = tracer_->linker().counters(),
-                      .processes = processes_->counters(),
-                      .mispredictions = tracer_->linker().contexts().mispredictions(),
-                      .connections = tracer_->connections(),
-                      .exchanges_held = tracer_->held(),
-                      .process_count = processes_->size(),
-                      .grpc_go = grpc_go_ ? grpc_go_->counters() : golang::GrpcGoCounters{},
-                      .grpc_go_probed = grpc_go_ ? grpc_go_->probed() : 0});
+  telemetry_.publish(
+      {.kernel = source_->counters(),
+       .dispatch = dispatch_->counters(),
+       .tracer = tracer_->counters(),
+       .links = tracer_->linker().counters(),
+       .processes = processes_->counters(),
+       .cgroups = processes_->cgroups().counters(),
+       .mispredictions = tracer_->linker().contexts().mispredictions(),
+       .content = tracer_->span_writer().counters(),
+       .headers = tracer_->header_budget(),
+       .guessed_templates = tracer_->span_writer().template_bounds().size(),
+       .forgotten_templates = tracer_->span_writer().template_bounds().forgotten(),
+       .selectors_file = selectors_file_ ? selectors_file_->counters() : SelectorsFileCounters{},
+       .connections = tracer_->connections(),
+       .exchanges_held = tracer_->held(),
+       .process_count = processes_->size(),
+       .cgroups_known = processes_->cgroups().size(),
+       .grpc_go = grpc_go_ ? grpc_go_->counters() : golang::GrpcGoCounters{},
+       .grpc_go_probed = grpc_go_ ? grpc_go_->probed() : 0,
+       .kubernetes = kubernetes_snapshot()});
+}
+
+std::optional<KubernetesSnapshot> EbpfReceiver::kubernetes_snapshot() const {
+  if (!kubelet_) return std::nullopt;
+  return KubernetesSnapshot{.kubelet = kubelet_->snapshot(),
+                            .enrichment = enrichment_->counters(),
+                            .directory = pods_->counters(),
+                            .pods = pods_->size(),
+                            .pods_max = config_.kubernetes.directory.pods_max,
+                            .container_ids = pods_->container_ids(),
+                            .containers_remembered = enrichment_->size(),
+                            .now_ns = clock_.monotonic_ns()};
 }
 
 void EbpfReceiver::pass_on(otlp::Batch batch) {
@@ -202,6 +260,8 @@ void EbpfReceiver::stop(std::chrono::steady_clock::time_point) {
   thread_.join();
   // What the kernel has sent by now is still read; what comes later nobody promised to trace.
   if (grpc_go_) grpc_go_->stop();
+  if (selectors_file_) selectors_file_->stop();
+  if (kubelet_) kubelet_->stop();
   source_->detach();
   while (turn(true) > 0) {
   }

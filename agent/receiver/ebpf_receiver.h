@@ -17,6 +17,7 @@
 #include "agent/receiver/ebpf_config.h"
 #include "agent/receiver/ebpf_telemetry.h"
 #include "agent/receiver/record_dispatch.h"
+#include "agent/receiver/selectors_file.h"
 #include "agent/receiver/tracer.h"
 #include "pipeline/component/factory.h"
 
@@ -36,12 +37,15 @@ class EbpfReceiver final : public Receiver {
   EbpfReceiver(EbpfConfig config, const ComponentContext& context, Consumer& next);
 
   Status find_network_namespaces();
+  Status read_selectors_file();
   void watch_grpc_go();
+  void ask_kubelet(const std::string& host_name);
   void run(std::stop_token stop);
   // One turn: drain, write due spans; with `pass` also pass them on and publish the counters. Returns the
   // number of records.
   std::size_t turn(bool pass);
   void publish();
+  std::optional<KubernetesSnapshot> kubernetes_snapshot() const;
   void pass_on(otlp::Batch batch);
   void retry_held();
 
@@ -54,8 +58,14 @@ class EbpfReceiver final : public Receiver {
   EbpfTelemetry telemetry_;
 
   std::unique_ptr<probes::Capture> source_;
-  std::unique_ptr<golang::GrpcGoWatch> grpc_go_;  // null: switched off, or not possible
+  std::unique_ptr<golang::GrpcGoWatch> grpc_go_;   // null: switched off, or not possible
+  std::unique_ptr<SelectorsFile> selectors_file_;  // only when one is set
   std::unique_ptr<process::ProcessTable> processes_;
+  // Null without a `kubernetes` section.
+  std::unique_ptr<kube::PodDirectory> pods_;
+  std::unique_ptr<kube::KubeletClient> kubelet_;
+  std::unique_ptr<PodEnrichment> enrichment_;
+  std::unique_ptr<PeerNames> peer_names_;  // null: switched off as well
   std::unique_ptr<Tracer> tracer_;
   std::unique_ptr<RecordDispatch> dispatch_;
   std::unique_ptr<probes::Recorder> recorder_;  // only when a record_file is set

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <string>
 #include <string_view>
 #include <utility>
 
@@ -11,6 +12,10 @@ namespace {
 constexpr ks_counter kRingFull[] = {KS_COUNT_RING_FULL_TRANSFER, KS_COUNT_RING_FULL_CONNECT,
                                     KS_COUNT_RING_FULL_CLOSE, KS_COUNT_RING_FULL_PROCESS,
                                     KS_COUNT_RING_FULL_CALL};
+
+std::string malformed_reason(probes::Malformed reason) {
+  return fmt::format("malformed_{}", probes::malformed_name(reason));
+}
 
 }  // namespace
 
@@ -29,7 +34,16 @@ EbpfTelemetry::EbpfTelemetry(const ComponentContext& context)
                                   {{"receiver", context.id}, {"transport", "ebpf"}})),
       spans_dropped_(context.books.dropped("refused_downstream")),
       registration_(context.metrics.add_collector(
-          [this](std::vector<MetricFamily>& families) { collect(families); })) {}
+          [this](std::vector<MetricFamily>& families) { collect(families); })) {
+  // Every reason is there from the start, at 0: alerts on drops then see the first one as well.
+  for (const ks_counter reason : kRingFull) records_.dropped(probes::counter_name(reason));
+  for (int i = 0; i < probes::kMalformedCount; ++i) {
+    records_.dropped(malformed_reason(static_cast<probes::Malformed>(i)));
+  }
+  for (const std::string_view reason : {"exchange_limit", "pipeline_limit", "stream_limit"}) {
+    exchanges_.dropped(reason);
+  }
+}
 
 void EbpfTelemetry::publish(const Snapshot& now) {
   const std::lock_guard lock(mutex_);
@@ -48,14 +62,21 @@ void EbpfTelemetry::publish(const Snapshot& now) {
   for (std::size_t i = 0; i < now.dispatch.malformed.size(); ++i) {
     const std::uint64_t malformed = now.dispatch.malformed[i] - before.dispatch.malformed[i];
     if (malformed == 0) continue;
-    const std::string_view name = probes::malformed_name(static_cast<probes::Malformed>(i));
-    records_.dropped(fmt::format("malformed_{}", name)).add(malformed);
+    records_.dropped(malformed_reason(static_cast<probes::Malformed>(i))).add(malformed);
   }
 
   const ConnCounters& conn = now.tracer.connections;
   const ConnCounters& conn_before = before.tracer.connections;
   exchanges_.take(conn.exchanges_opened - conn_before.exchanges_opened);
   exchanges_.hold(conn.exchanges_opened - conn_before.exchanges_opened);
+  for (const auto& [reason, count] :
+       {std::pair{"ignored", now.tracer.ignored_exchanges - before.tracer.ignored_exchanges},
+        std::pair{"sampled_out",
+                  now.tracer.sampled_out_exchanges - before.tracer.sampled_out_exchanges}}) {
+    if (count == 0) continue;
+    exchanges_.release(count);
+    exchanges_.dropped(reason).add(count);
+  }
   exchanges_.release(now.tracer.spans - before.tracer.spans);
   exchanges_.pass_on(now.tracer.spans - before.tracer.spans);
   // Requests without room were never opened; they are taken and dropped.
@@ -87,6 +108,24 @@ void EbpfTelemetry::refused(std::size_t spans) {
 void EbpfTelemetry::dropped(std::size_t spans) {
   spans_.release(spans);
   spans_dropped_.add(spans);
+}
+
+MetricFamily EbpfTelemetry::cgroup_family(const Snapshot& now) const {
+  MetricFamily family{.name = "kernspan_cgroups",
+                      .help = "Cgroups whose containers were learnt or asked for, by outcome.",
+                      .samples = {}};
+  for (const auto& [outcome, count] :
+       {std::pair<std::string_view, std::uint64_t>{"learnt", now.cgroups.learnt},
+        {"path_cut", now.processes.cgroup_paths_cut},
+        {"walk", now.cgroups.walks},
+        {"walk_cut", now.cgroups.walks_cut},
+        {"walk_blind", now.cgroups.walks_blind},
+        {"unknown", now.cgroups.unknown},
+        {"forgotten", now.cgroups.forgotten}}) {
+    family.samples.push_back({.labels = {{"receiver", id_}, {"outcome", std::string(outcome)}},
+                              .value = static_cast<double>(count)});
+  }
+  return family;
 }
 
 MetricFamily EbpfTelemetry::grpc_go_family(const golang::GrpcGoCounters& counters) const {
@@ -175,12 +214,15 @@ void EbpfTelemetry::collect(std::vector<MetricFamily>& families) const {
         {"evicted_exited", now.processes.evicted_exited},
         {"missed_exit", now.processes.missed_exits},
         {"pid_reused", now.processes.pid_reuses},
+        {"container_changed", now.processes.container_changes},
         {"ignored_transfers", now.tracer.ignored_process}}) {
     processes.samples.push_back(sample("outcome", name, count));
   }
   families.push_back(std::move(processes));
 
+  families.push_back(cgroup_family(now));
   families.push_back(grpc_go_family(now.grpc_go));
+  add_selection(now, families);
 
   const auto gauge = [&](std::string name, std::string help, std::size_t value) {
     families.push_back(
@@ -194,7 +236,9 @@ void EbpfTelemetry::collect(std::vector<MetricFamily>& families) const {
         now.exchanges_held);
   gauge("kernspan_grpc_go_probed", "Executables that are probed for gRPC calls.",
         now.grpc_go_probed);
+  gauge("kernspan_cgroups_known", "Cgroups whose containers are known.", now.cgroups_known);
   gauge("kernspan_processes_known", "Entries of the process table.", now.process_count);
+  if (now.kubernetes) add_kubernetes_families(*now.kubernetes, id_, families);
   families.push_back({.name = "kernspan_causality_mispredictions",
                       .help = "Responses that the model of who works for whom got wrong.",
                       .samples = {{.labels = {{"receiver", id_}},

@@ -4,12 +4,15 @@
 
 #include <cstdint>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "agent/golang/grpc_go_executables.h"
 #include "agent/probes/event_source.h"
+#include "agent/receiver/kubernetes_telemetry.h"
 #include "agent/receiver/record_dispatch.h"
+#include "agent/receiver/selectors_file.h"
 #include "agent/receiver/tracer.h"
 #include "pipeline/component/factory.h"
 
@@ -26,12 +29,20 @@ class EbpfTelemetry {
     TracerCounters tracer;
     LinkCounters links;
     process::ProcessCounters processes;
+    kube::CgroupCounters cgroups;
     std::uint64_t mispredictions = 0;
+    SpanContentCounters content;
+    HeaderBudget headers;
+    std::size_t guessed_templates = 0;
+    std::uint64_t forgotten_templates = 0;
+    SelectorsFileCounters selectors_file;
     std::size_t connections = 0;
     std::size_t exchanges_held = 0;
     std::size_t process_count = 0;
+    std::size_t cgroups_known = 0;
     golang::GrpcGoCounters grpc_go;
     std::size_t grpc_go_probed = 0;
+    std::optional<KubernetesSnapshot> kubernetes;  // none: without a `kubernetes` section
   };
 
   // Brings the books up to date; the tracer's thread only. Counters must not have gone back.
@@ -43,6 +54,8 @@ class EbpfTelemetry {
 
  private:
   void collect(std::vector<MetricFamily>& families) const;
+  void add_selection(const Snapshot& now, std::vector<MetricFamily>& families) const;
+  MetricFamily cgroup_family(const Snapshot& now) const;
   MetricFamily grpc_go_family(const golang::GrpcGoCounters& counters) const;
 
   const std::string id_;

@@ -35,6 +35,9 @@ class RecordDispatch final : public probes::RecordSink {
   void dispatch(const probes::GrpcCallView& view) {
     tracer_.on_grpc_call(*view.event, view.method);
   }
+  void dispatch(const probes::CgroupView& view) {
+    tracer_.on_cgroup(*view.event, view.path, view.is_cut);
+  }
 
   Tracer& tracer_;
   DispatchCounters counters_;

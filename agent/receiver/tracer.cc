@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "agent/conn/shared_method.h"
+#include "agent/receiver/encoded_resource.h"
 
 namespace kernspan {
 namespace {
@@ -40,25 +41,35 @@ Tracer::Tracer(TracerSettings settings, process::ProcessTable& processes, proces
       processes_(processes),
       host_(std::move(host)),
       ignore_process_(std::move(ignore_process)),
+      selector_(settings_.selectors ? settings_.selectors
+                                    : std::make_shared<const Selectors>(
+                                          settings_.spans, std::vector<SelectorRule>()),
+                settings_.find_pod),
       pool_(settings_.exchanges_max),
       linker_(settings_.links, std::move(random_id)),
       environment_{.pool = pool_,
                    .observer = *this,
                    .counters = counters_.connections,
                    .calls = calls_,
+                   .header_budget = header_budget_,
+                   .headers = selector_.selectors().captured(),
                    .stream_report_interval_ns = settings_.stream_report_interval_ns},
-      connections_(environment_, settings_.connections_max),
-      writer_(settings_.spans) {}
+      connections_(environment_, settings_.connections_max) {}
 
 Tracer::Program& Tracer::program_of(std::uint32_t tgid) {
   const auto [place, is_new] = programs_.try_emplace(tgid);
   Program& program = place->second;
   if (!is_new) return program;
   const process::ProcessInfo& info = processes_.find(tgid);
-  program.traced = settings_.policy.traces(tgid, info.executable_name);
+  program.in_policy = settings_.policy.traces(tgid, info.executable_name);
+  program.traced = program.in_policy && selector_.captures(info);
   program.is_go = info.runtime == process::Runtime::kGo;
   program.is_event_loop = is_event_loop_program(info);
-  if (!program.traced) ignore_process_(tgid, true);
+  if (!program.traced) {
+    ignore_process_(tgid, true);
+  } else if (pods_) {
+    pods_->notice(info.container, now_ns_);
+  }
   return program;
 }
 
@@ -145,6 +156,11 @@ void Tracer::on_grpc_call(const ks_grpc_call_event& event, std::string_view meth
   connections_.on_grpc_call(std::move(call));
 }
 
+void Tracer::on_cgroup(const ks_cgroup_event& event, std::string_view path, bool is_cut) {
+  ++counters_.records;
+  processes_.on_cgroup(event, path, is_cut);
+}
+
 void Tracer::forget_program(std::uint32_t tgid) {
   const auto program = programs_.find(tgid);
   if (program == programs_.end()) return;
@@ -216,19 +232,22 @@ void Tracer::on_end(const ExchangePtr& exchange, const Caller* caller) {
 void Tracer::flush(std::uint64_t now_ns, std::int64_t wall_offset_ns,
                    otlp::RequestEncoder& encoder) {
   wall_offset_ns_ = wall_offset_ns;
+  now_ns_ = now_ns;
   const bool pressed =
       pool_.in_use() * kPressureDenominator > settings_.exchanges_max * kPressureNumerator;
   while (!waiting_.empty() && (waiting_.front().due_ns <= now_ns || pressed)) {
     Waiting entry = std::move(waiting_.front());
     waiting_.pop_front();
     if (waiting_.size() > kPrefetchAhead) prefetch(*waiting_[kPrefetchAhead].exchange);
-    if (!pressed && now_ns < entry.until_ns && Linker::awaits_confirmation(*entry.exchange)) {
+    const process::ProcessInfo& process = processes_.find(entry.exchange->tgid);
+    if (!pressed && ((now_ns < entry.until_ns && Linker::awaits_confirmation(*entry.exchange)) ||
+                     awaits_pods(*entry.exchange))) {
       entry.due_ns = std::max(now_ns + settings_.join_wait_ns,
                               waiting_.empty() ? std::uint64_t{0} : waiting_.back().due_ns);
       waiting_.push_back(std::move(entry));
       continue;
     }
-    write(*entry.exchange, encoder);
+    write(*entry.exchange, process, encoder);
   }
   if (now_ns - swept_ns_ >= kSweepIntervalNs) sweep(now_ns);
   for (const ExchangePtr& exchange : to_report_) write_interim(*exchange, now_ns, encoder);
@@ -237,10 +256,14 @@ void Tracer::flush(std::uint64_t now_ns, std::int64_t wall_offset_ns,
 
 void Tracer::finish(std::uint64_t, otlp::RequestEncoder& encoder) {
   connections_.abandon_all();
-  for (const Waiting& entry : std::exchange(waiting_, {})) write(*entry.exchange, encoder);
+  for (const Waiting& entry : std::exchange(waiting_, {})) {
+    write(*entry.exchange, processes_.find(entry.exchange->tgid), encoder);
+  }
 }
 
-void Tracer::write(Exchange& exchange, otlp::RequestEncoder& encoder) {
+void Tracer::write(Exchange& exchange, const process::ProcessInfo& process,
+                   otlp::RequestEncoder& encoder) {
+  judge(exchange);
   linker_.settle(exchange);
   // The two ends are stamped on two processors, after the transfer: what was sent cannot end later
   // than it was received. A client that gave up has not received it.
@@ -253,59 +276,83 @@ void Tracer::write(Exchange& exchange, otlp::RequestEncoder& encoder) {
   if (exchange.evidence == Evidence::kWire && share_method(*exchange.parent, exchange)) {
     ++counters_.connections.http2.methods_shared;
   }
-  begin_resource(exchange.tgid, encoder);
-  writer_.write(exchange, encoder);
+  if (exchange.is_ignored) {
+    ++counters_.ignored_exchanges;
+    return;
+  }
+  if (exchange.is_sampled_out) {
+    ++counters_.sampled_out_exchanges;
+    return;
+  }
+  begin_resource(process, encoder);
+  writer_.write(exchange, context_of(exchange, process), encoder);
   ++counters_.spans;
 }
 
 void Tracer::write_interim(Exchange& exchange, std::uint64_t now_ns,
                            otlp::RequestEncoder& encoder) {
+  judge(exchange);
   linker_.settle(exchange);
-  begin_resource(exchange.tgid, encoder);
-  writer_.write_interim(exchange, linker_.new_span_id(), now_ns, encoder);
+  if (exchange.is_ignored || exchange.is_sampled_out) {
+    ++counters_.ignored_interim;
+    return;
+  }
+  const process::ProcessInfo& process = processes_.find(exchange.tgid);
+  begin_resource(process, encoder);
+  writer_.write_interim(exchange, context_of(exchange, process), linker_.new_span_id(), now_ns,
+                        encoder);
   exchange.stream->last_report_ns = now_ns;
   ++counters_.interim_spans;
 }
 
-void Tracer::begin_resource(std::uint32_t tgid, otlp::RequestEncoder& encoder) {
-  const std::string& resource = resource_of(tgid);
+void Tracer::begin_resource(const process::ProcessInfo& process, otlp::RequestEncoder& encoder) {
+  const Resource& resource = resource_of(process);
+  if (pods_) pods_->count(process.container, resource.pod);
   if (&resource == begun_resource_ && !encoder.empty()) return;
-  encoder.begin_resource(resource);
+  encoder.begin_resource(resource.encoded);
   begun_resource_ = &resource;
 }
 
-const std::string& Tracer::resource_of(std::uint32_t tgid) {
-  const process::ProcessInfo& info = processes_.find(tgid);
+Tracer::Resource& Tracer::resource_of(const process::ProcessInfo& process) {
   if (resources_.size() >= kResourcesMax) {
     counters_.resources_evicted += resources_.size();
     resources_.clear();
     begun_resource_ = nullptr;
   }
-  std::string& encoded = resources_[info.revision];
-  if (!encoded.empty()) return encoded;
-  const std::vector<process::Attribute> attributes =
-      process::resource_attributes(info, host_, settings_.resources);
-  std::vector<otlp::Attribute> fields;
-  for (const process::Attribute& attribute : attributes) {
-    if (const auto* text = std::get_if<std::string>(&attribute.value)) {
-      fields.push_back({attribute.key, std::string_view(*text)});
-    } else if (const auto* number = std::get_if<std::int64_t>(&attribute.value)) {
-      fields.push_back({attribute.key, *number});
-    }
+  Resource& resource = resources_[process.revision];
+  const bool is_new = resource.encoded.empty();
+  if (pods_ && (is_new || resource.pods_generation != pods_->generation())) {
+    resource.pods_generation = pods_->generation();
+    const process::PodContext& pod = pods_->context_of(process.container, now_ns_);
+    if (!is_new && pod == resource.pod) return resource;
+    resource.pod = pod;
+  } else if (!is_new) {
+    return resource;
   }
-  encoded = otlp::encode_resource(fields);
-  return encoded;
+  resource.encoded = encoded_resource(
+      process::resource_attributes(process, host_, settings_.resources, resource.pod));
+  if (begun_resource_ == &resource) begun_resource_ = nullptr;
+  return resource;
+}
+
+bool Tracer::awaits_pod(const process::ProcessInfo& process) {
+  if (!pods_ || process.container.empty()) return false;
+  if (resource_of(process).pod.enrichment == process::Enrichment::kWhole) return false;
+  return pods_->awaits(process.container, now_ns_);
 }
 
 void Tracer::sweep(std::uint64_t now_ns) {
   swept_ns_ = now_ns;
   processes_.sweep(now_ns);
   linker_.sweep(now_ns);
+  if (pods_) pods_->sweep(now_ns);
+  if (pods_ && pods_->generation() != selected_generation_) pods_changed();
   connections_.expire(now_ns, settings_.exchange_timeout_ns);
 }
 
 std::size_t Tracer::held() const {
-  return counters_.connections.exchanges_opened - counters_.spans;
+  return counters_.connections.exchanges_opened - counters_.spans - counters_.ignored_exchanges -
+         counters_.sampled_out_exchanges;
 }
 
 }  // namespace kernspan

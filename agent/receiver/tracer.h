@@ -20,7 +20,10 @@
 #include "agent/conn/connection_table.h"
 #include "agent/process/process_table.h"
 #include "agent/process/resource.h"
+#include "agent/receiver/peer_names.h"
+#include "agent/receiver/pod_enrichment.h"
 #include "agent/receiver/process_policy.h"
+#include "agent/select/process_selector.h"
 #include "agent/span/span_writer.h"
 #include "bpf/abi/events.h"
 #include "pipeline/otlp/span_encoder.h"
@@ -29,7 +32,9 @@ namespace kernspan {
 
 struct TracerSettings {
   ProcessPolicy policy;
-  HttpSpanOptions spans;
+  SpanOptions spans;                           // where no selector says otherwise
+  std::shared_ptr<const Selectors> selectors;  // null: there are none
+  ProcessSelector::FindPod find_pod;           // empty: pods are not known
   process::ResourceOptions resources;
   LinkLimits links;
   // Requests in flight and spans that wait, together: about 1 KiB each.
@@ -47,6 +52,12 @@ struct TracerCounters {
   std::uint64_t ignored_process = 0;  // transfers of programs that are not to be traced
   std::uint64_t spans = 0;            // of exchanges
   std::uint64_t interim_spans = 0;    // of streams that were still open
+  // Exchanges of which no span is written: by a selector, and because their traces are not sampled.
+  std::uint64_t ignored_exchanges = 0;
+  std::uint64_t sampled_out_exchanges = 0;
+  std::uint64_t ignored_interim = 0;  // for either reason
+  // Processes of which selectors have changed their minds.
+  std::uint64_t reselected_processes = 0;
   std::uint64_t resources_evicted = 0;
   ConnCounters connections;
 };
@@ -60,6 +71,11 @@ class Tracer final : public ExchangeObserver {
   Tracer(TracerSettings settings, process::ProcessTable& processes, process::HostInfo host,
          Linker::RandomId random_id, IgnoreProcess ignore_process);
 
+  // Spans are told of their pods. It outlives the tracer; set before the first event.
+  void enrich_with(PodEnrichment& pods);
+  // The same for peers that are pods of this node.
+  void name_peers(PeerNames& peers) { peers_ = &peers; }
+
   // --- events, in the order of the ring ---
   void on_transfer(const ks_transfer_event& event, std::string_view bytes);
   void on_connect(const ks_connect_event& event);
@@ -68,11 +84,17 @@ class Tracer final : public ExchangeObserver {
   void on_fork(const ks_fork_event& event);
   void on_exit(const ks_exit_event& event);
   void on_grpc_call(const ks_grpc_call_event& event, std::string_view method);
+  void on_cgroup(const ks_cgroup_event& event, std::string_view path, bool is_cut);
 
   // Called when a Go program is seen with an HTTP/2 connection (true), and when such a process has gone
   // or runs another program.
   using WatchGoProcess = std::function<void(std::uint32_t tgid, bool seen)>;
   void watch_go_processes(WatchGoProcess watch) { watch_go_process_ = std::move(watch); }
+
+  // From now on these rules hold, for what has not been written yet too.
+  void change_selectors(std::shared_ptr<const Selectors> selectors);
+  // Labels, annotations or pods have changed. Not free: once a second or so.
+  void pods_changed();
 
   // Writes the spans that are due. `wall_offset_ns`: Unix time minus monotonic time, now: what is
   // opened from here on is given it.
@@ -85,6 +107,8 @@ class Tracer final : public ExchangeObserver {
   std::size_t connections() const { return connections_.size(); }
   const TracerCounters& counters() const { return counters_; }
   const Linker& linker() const { return linker_; }
+  const HeaderBudget& header_budget() const { return header_budget_; }
+  const SpanWriter& span_writer() const { return writer_; }
 
  private:
   struct Waiting {
@@ -94,6 +118,7 @@ class Tracer final : public ExchangeObserver {
   };
   struct Program {
     bool traced = true;
+    bool in_policy = true;  // by name and namespace; else nothing can make it traced
     bool is_go = false;
     bool is_event_loop = false;
     bool is_watched = false;  // the receiver was told of it
@@ -111,10 +136,24 @@ class Tracer final : public ExchangeObserver {
   void forget_program(std::uint32_t tgid);
   Caller caller_of(const Program& program, std::uint32_t tgid, std::uint32_t tid,
                    std::uint64_t goroutine, std::uint64_t turn) const;
-  void write(Exchange& exchange, otlp::RequestEncoder& encoder);
+  void select_again();
+  void judge(Exchange& exchange);
+  ProcessPod pod_of(const process::ProcessInfo& process);
+  SpanContext context_of(const Exchange& exchange, const process::ProcessInfo& process);
+  // Encoded, with what is known of the pod.
+  struct Resource {
+    std::string encoded;
+    process::PodContext pod;
+    std::uint64_t pods_generation = 0;  // when `pod` was looked up
+  };
+
+  void write(Exchange& exchange, const process::ProcessInfo& process,
+             otlp::RequestEncoder& encoder);
   void write_interim(Exchange& exchange, std::uint64_t now_ns, otlp::RequestEncoder& encoder);
-  void begin_resource(std::uint32_t tgid, otlp::RequestEncoder& encoder);
-  const std::string& resource_of(std::uint32_t tgid);
+  void begin_resource(const process::ProcessInfo& process, otlp::RequestEncoder& encoder);
+  Resource& resource_of(const process::ProcessInfo& process);
+  bool awaits_pod(const process::ProcessInfo& process);
+  bool awaits_pods(const Exchange& exchange);
   void sweep(std::uint64_t now_ns);
 
   TracerSettings settings_;
@@ -123,6 +162,8 @@ class Tracer final : public ExchangeObserver {
   IgnoreProcess ignore_process_;
   WatchGoProcess watch_go_process_;
   TracerCounters counters_;
+  HeaderBudget header_budget_;  // outlives all exchanges
+  ProcessSelector selector_;
   ExchangePool pool_;
   Linker linker_;
   GrpcCalls calls_;
@@ -132,8 +173,12 @@ class Tracer final : public ExchangeObserver {
   std::deque<Waiting> waiting_;  // by due_ns
   std::vector<ExchangePtr> to_report_;
   std::unordered_map<std::uint32_t, Program> programs_;
-  std::unordered_map<std::uint64_t, std::string> resources_;  // by ProcessInfo::revision
-  const std::string* begun_resource_ = nullptr;  // in resources_: of the span written last
+  std::unordered_map<std::uint64_t, Resource> resources_;  // by ProcessInfo::revision
+  const Resource* begun_resource_ = nullptr;  // in resources_: of the span written last
+  std::uint64_t selected_generation_ = 0;     // of pods_, when the selectors were applied last
+  PodEnrichment* pods_ = nullptr;             // null: nothing is to be known of pods
+  PeerNames* peers_ = nullptr;
+  std::uint64_t now_ns_ = 0;  // of the last flush
   std::int64_t wall_offset_ns_ = 0;
   std::uint64_t swept_ns_ = 0;
 };

@@ -1,5 +1,7 @@
 #include "agent/span/exchange_attributes.h"
 
+#include "pipeline/processors/probabilistic_sampler/threshold.h"
+
 namespace kernspan {
 
 void ExchangeAttributes::add_addresses(const Exchange& exchange, std::string_view host,
@@ -20,6 +22,10 @@ void ExchangeAttributes::add_addresses(const Exchange& exchange, std::string_vie
 }
 
 void ExchangeAttributes::add_facts(const Exchange& exchange) {
+  if (peer_service_) {
+    add("service.peer.name", std::string_view(peer_service_->name));
+    add("service.peer.namespace", std::string_view(peer_service_->namespace_name));
+  }
   if (exchange.stream && !exchange.stream->reset.empty()) {
     add("kernspan.http2.reset", exchange.stream->reset);
     add("kernspan.http2.reset_by",
@@ -39,6 +45,8 @@ void ExchangeAttributes::add_facts(const Exchange& exchange) {
 
 void ExchangeAttributes::add_trace_mark(const Exchange& exchange) {
   if (exchange.trace_derived) add(kStitchDerivedKey, true);
+  if (exchange.sampling_rejected == 0) return;
+  add("sampling.adjusted_count", 1 / Threshold{exchange.sampling_rejected}.probability());
 }
 
 otlp::SpanData ExchangeAttributes::span(const Exchange& exchange, std::string_view name,

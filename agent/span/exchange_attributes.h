@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "agent/conn/exchange.h"
+#include "agent/span/span_options.h"
 #include "pipeline/otlp/span_encoder.h"
 
 namespace kernspan {
@@ -27,10 +28,13 @@ class ExchangeAttributes {
   // the socket's.
   void add_addresses(const Exchange& exchange, std::string_view host,
                      std::optional<std::uint16_t> port);
-  // RST_STREAM, the evidence of the link, what a gateway needs to join the trace with another node's,
+  // What add_facts() says of the peer; borrowed until the span is written. Null: nothing.
+  void set_peer(const PeerService* peer) { peer_service_ = peer; }
+  // The peer's service, RST_STREAM, the evidence of the link, what a gateway needs to join the trace with another node's,
   // and what is missing.
   void add_facts(const Exchange& exchange);
-  // That the trace's id is derived, if it is: on every span of it.
+  // That the trace's id is derived, and how many traces it stands for, if more than one: on every span
+  // of it.
   void add_trace_mark(const Exchange& exchange);
 
   // The peer's address as text, after add_addresses().
@@ -41,6 +45,7 @@ class ExchangeAttributes {
 
  private:
   std::vector<otlp::Attribute> attributes_;
+  const PeerService* peer_service_ = nullptr;
   std::string peer_text_;
   std::string local_text_;
   std::string peer_trace_text_;

@@ -46,8 +46,9 @@ void add_grpc_messages(const Exchange& exchange, ExchangeAttributes& attributes)
            is_client ? facts.response : facts.request, attributes);
 }
 
-void write_grpc_span(const Exchange& exchange, ExchangeAttributes& attributes,
-                     otlp::RequestEncoder& encoder) {
+void GrpcSpanWriter::write(const Exchange& exchange, const SpanOptions& options,
+                           ExchangeAttributes& attributes, SpanContentCounters& counters,
+                           otlp::RequestEncoder& encoder) {
   const StreamFacts& facts = *exchange.stream;
   const HttpTarget target = parse_http_target(exchange.method, exchange.target, exchange.host);
   attributes.clear();
@@ -69,8 +70,10 @@ void write_grpc_span(const Exchange& exchange, ExchangeAttributes& attributes,
     attributes.add("kernspan.rpc.timeout_ms", static_cast<double>(*facts.timeout_ns) / kNsPerMs);
   }
   if (!exchange.user_agent.empty()) {
-    attributes.add("user_agent.original", std::string_view(exchange.user_agent));
+    attributes.add("user_agent.original",
+                   options.redaction->redacted(exchange.user_agent, user_agent_));
   }
+  headers_.add(exchange, options, attributes, counters);
   const bool is_error = is_error_call(exchange);
   if (is_error) {
     attributes.add("error.type", exchange.error_type.empty() ? grpc::status_name(*facts.rpc_status)

@@ -7,6 +7,8 @@
 
 #include "agent/conn/exchange.h"
 #include "agent/span/exchange_attributes.h"
+#include "agent/span/header_attributes.h"
+#include "agent/span/span_options.h"
 #include "pipeline/otlp/span_encoder.h"
 
 namespace kernspan {
@@ -21,9 +23,17 @@ void add_grpc_method(const Exchange& exchange, ExchangeAttributes& attributes);
 // How many messages this end has sent and received, and their bytes, where that is known.
 void add_grpc_messages(const Exchange& exchange, ExchangeAttributes& attributes);
 
-// Not for several threads at once. The exchange is a gRPC call, has ended and is settled
-// (agent/causality/linker.h). Its resource has been begun.
-void write_grpc_span(const Exchange& exchange, ExchangeAttributes& attributes,
-                     otlp::RequestEncoder& encoder);
+// Keeps its buffers from span to span. Not for several threads at once.
+class GrpcSpanWriter {
+ public:
+  // The exchange is a gRPC call, has ended and is settled (agent/causality/linker.h). Its resource
+  // has been begun.
+  void write(const Exchange& exchange, const SpanOptions& options, ExchangeAttributes& attributes,
+             SpanContentCounters& counters, otlp::RequestEncoder& encoder);
+
+ private:
+  HeaderAttributes headers_;
+  std::string user_agent_;
+};
 
 }  // namespace kernspan

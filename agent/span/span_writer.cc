@@ -2,20 +2,20 @@
 
 #include <algorithm>
 
-#include "agent/span/grpc_span.h"
-
 namespace kernspan {
 
-void SpanWriter::write(const Exchange& exchange, otlp::RequestEncoder& encoder) {
+void SpanWriter::write(const Exchange& exchange, const SpanContext& context,
+                       otlp::RequestEncoder& encoder) {
+  attributes_.set_peer(context.peer);
   if (exchange.is_grpc()) {
-    write_grpc_span(exchange, attributes_, encoder);
+    grpc_.write(exchange, context.options, attributes_, http_.counters(), encoder);
   } else {
-    http_.write(exchange, attributes_, encoder);
+    http_.write(exchange, context, attributes_, encoder);
   }
 }
 
-void SpanWriter::write_interim(const Exchange& exchange, SpanId span_id, std::uint64_t now_ns,
-                               otlp::RequestEncoder& encoder) {
+void SpanWriter::write_interim(const Exchange& exchange, const SpanContext& context, SpanId span_id,
+                               std::uint64_t now_ns, otlp::RequestEncoder& encoder) {
   const StreamFacts& facts = *exchange.stream;
   attributes_.clear();
   if (exchange.is_grpc()) {
@@ -23,7 +23,7 @@ void SpanWriter::write_interim(const Exchange& exchange, SpanId span_id, std::ui
     add_grpc_method(exchange, attributes_);
     add_grpc_messages(exchange, attributes_);
   } else {
-    name_ = http_span_name(exchange);
+    name_ = http_.name(exchange, context);
   }
   name_ += " (in progress)";
   attributes_.add("kernspan.interim", true);

@@ -45,6 +45,9 @@ enum {
   KS_ARGS_BYTES_MAX = 256,
   /* Of a gRPC method's path, "/package.Service/Method"; longer ones are not sent. */
   KS_GRPC_METHOD_BYTES_MAX = 256,
+  /* Of a cgroup's path; of longer ones the beginning is sent. A pod's container has 250 bytes, inside of another
+   * container 350. */
+  KS_CGROUP_PATH_BYTES_MAX = 512,
 };
 
 enum ks_event_kind {
@@ -55,6 +58,7 @@ enum ks_event_kind {
   KS_EVENT_FORK = 5,
   KS_EVENT_EXIT = 6,
   KS_EVENT_GRPC_CALL = 7,
+  KS_EVENT_CGROUP = 8,
 };
 
 /* ts_ns: CLOCK_MONOTONIC. size: the whole record with this header, in bytes. */
@@ -149,6 +153,15 @@ struct ks_close_event {
   ks_s32 error; /* errno of the socket, e.g. ECONNRESET; 0: orderly */
 };
 
+/* One of the cgroups that a process is in: where controllers are on v1 hierarchies the deepest of
+ * those, else its v2 cgroup. `id`: the inode of its directory, which is never used again while the
+ * hierarchy is mounted; 0: not known. `hierarchy`: the number in /proc/<pid>/cgroup, 0 for v2. */
+struct ks_cgroup {
+  ks_u64 id;
+  ks_u32 hierarchy;
+  ks_u32 reserved;
+};
+
 /* A program was started. `args` are its first argument bytes, NUL-separated. */
 struct ks_exec_event {
   struct ks_event_header header;
@@ -158,6 +171,7 @@ struct ks_exec_event {
   ks_u32 args_bytes;
   ks_u32 reserved;
   ks_u8 args[KS_ARGS_BYTES_MAX];
+  struct ks_cgroup cgroup;
 };
 
 /* A new process (not a thread). */
@@ -165,13 +179,25 @@ struct ks_fork_event {
   struct ks_event_header header;
   ks_u32 tgid;
   ks_u32 parent_tgid;
+  struct ks_cgroup cgroup;
 };
 
-/* The last thread of a process is going. */
+/* The last thread of a process is going. `cgroup`: where it was to the end. */
 struct ks_exit_event {
   struct ks_event_header header;
   ks_u32 tgid;
   ks_u32 reserved;
+  struct ks_cgroup cgroup;
+};
+
+/* A cgroup was made, or a process moved into it. Of the hierarchies that struct ks_cgroup is about. */
+struct ks_cgroup_event {
+  struct ks_event_header header;
+  struct ks_cgroup cgroup;
+  ks_u32 tgid; /* the process that was moved; 0: the cgroup was made */
+  ks_u32 reserved;
+  /* From the root of the hierarchy, ended by NUL unless it is longer. */
+  ks_u8 path[KS_CGROUP_PATH_BYTES_MAX];
 };
 
 enum ks_grpc_role {
@@ -200,9 +226,11 @@ KS_STATIC_ASSERT(sizeof(struct ks_event_header) == 16);
 KS_STATIC_ASSERT(sizeof(struct ks_transfer_event) == 112);
 KS_STATIC_ASSERT(sizeof(struct ks_connect_event) == 48);
 KS_STATIC_ASSERT(sizeof(struct ks_close_event) == 32);
-KS_STATIC_ASSERT(sizeof(struct ks_exec_event) == 304);
-KS_STATIC_ASSERT(sizeof(struct ks_fork_event) == 24);
-KS_STATIC_ASSERT(sizeof(struct ks_exit_event) == 24);
+KS_STATIC_ASSERT(sizeof(struct ks_cgroup) == 16);
+KS_STATIC_ASSERT(sizeof(struct ks_exec_event) == 320);
+KS_STATIC_ASSERT(sizeof(struct ks_fork_event) == 40);
+KS_STATIC_ASSERT(sizeof(struct ks_exit_event) == 40);
+KS_STATIC_ASSERT(sizeof(struct ks_cgroup_event) == 40 + KS_CGROUP_PATH_BYTES_MAX);
 KS_STATIC_ASSERT(sizeof(struct ks_grpc_call_event) == 64 + KS_GRPC_METHOD_BYTES_MAX);
 
 #endif

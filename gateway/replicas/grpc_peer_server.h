@@ -1,4 +1,4 @@
-// Where peers call: the methods of grpc_peers.h, with byte buffers.
+// Where peers call: the methods of grpc_peers.h.
 #pragma once
 
 #include <chrono>
@@ -8,16 +8,20 @@
 #include "gateway/replicas/peer_transport.h"
 #include "pipeline/base/error.h"
 #include "pipeline/component/authentication.h"
-#include "pipeline/receivers/otlp/otlp_settings.h"
+#include "pipeline/receivers/grpc/server_settings.h"
+
+namespace kernspan {
+class GrpcUnaryServer;
+}
 
 namespace kernspan::replicas {
 
 // Answers a message that is not understood with INVALID_ARGUMENT, one that comes too early or too
-// late with UNAVAILABLE, a call without a good token with UNAUTHENTICATED.
+// late with UNAVAILABLE; all else as GrpcUnaryServer.
 class GrpcPeerServer {
  public:
   // `path` is how messages call the settings; `authenticator` may be null. All outlive the server.
-  GrpcPeerServer(std::string path, GrpcServerSettings settings,
+  GrpcPeerServer(std::string path, const GrpcServerSettings& settings,
                  const ServerAuthenticator* authenticator, PeerService& service);
   ~GrpcPeerServer();
 
@@ -27,8 +31,9 @@ class GrpcPeerServer {
   int port() const;
 
  private:
-  class Implementation;  // keeps gRPC's headers out of this one
-  std::unique_ptr<Implementation> implementation_;
+  class Methods;  // keeps gRPC's headers out of this one
+  const std::unique_ptr<Methods> methods_;
+  const std::unique_ptr<GrpcUnaryServer> server_;
 };
 
 }  // namespace kernspan::replicas

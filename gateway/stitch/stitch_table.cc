@@ -9,8 +9,8 @@ namespace {
 
 // 1.6 KB each; a cluster of 60 nodes has 1,770.
 constexpr std::size_t kMaxNodePairs = 2048;
-// An entry with its place in list and map, and a part: for the bound in bytes.
-constexpr std::size_t kEntryBytes = 320;
+// An entry with its places in list and maps, and a part: for the bound in bytes.
+constexpr std::size_t kEntryBytes = 400;
 constexpr std::size_t kPartBytes = sizeof(Part);
 // How soon a trace that may not be released yet is looked at again.
 constexpr std::uint64_t kLookAgainNs = 100'000'000;
@@ -48,19 +48,28 @@ StitchTable::Entry* StitchTable::find(const TraceId& id) {
   return found == by_id_.end() ? nullptr : &*found->second;
 }
 
-// Kept in order of time: what another replica has held for a while goes before what is new here.
 StitchTable::Entry& StitchTable::add_entry(Entries& list, const TraceId& id, State state,
                                            std::uint64_t since_ns) {
-  auto place = list.end();
-  while (place != list.begin() && std::prev(place)->since_ns > since_ns) --place;
-  const auto added = list.insert(place, Entry{.id = id, .state = state, .since_ns = since_ns});
-  by_id_[id] = added;
-  return *added;
+  list.push_back(Entry{.id = id, .state = state, .since_ns = since_ns});
+  by_id_[id] = std::prev(list.end());
+  return list.back();
 }
 
-void StitchTable::move(Entry& entry, Entries& from, Entries& to, State state) {
+StitchTable::Entry& StitchTable::add_waiting(const TraceId& id, std::uint64_t since_ns) {
+  Entry& entry = add_entry(waiting_, id, State::kWaiting, since_ns);
+  entry.turn = turns_.emplace_hint(turns_.end(), since_ns, id);
+  bytes_ += kEntryBytes;
+  return entry;
+}
+
+// To those that are remembered, as linked or released.
+void StitchTable::move(Entry& entry, Entries& from, State state) {
+  if (entry.state == State::kWaiting) {
+    turns_.erase(entry.turn);
+    bytes_ -= kEntryBytes;
+  }
   entry.state = state;
-  to.splice(to.end(), from, position(entry));
+  remembered_.splice(remembered_.end(), from, position(entry));
 }
 
 void StitchTable::forget_first(Entries& list) {
@@ -105,8 +114,7 @@ void StitchTable::place(Part part, TraceId at, std::uint64_t now_ns, std::uint64
     }
     Entry* entry = find(at);
     if (entry == nullptr) {
-      entry = &add_entry(waiting_, at, State::kWaiting, hops == 0 ? since_ns : now_ns);
-      bytes_ += kEntryBytes;
+      entry = &add_waiting(at, hops == 0 ? since_ns : now_ns);
     }
     if (entry->state == State::kWaiting) {
       entry->parts.push_back(std::move(part));
@@ -119,7 +127,7 @@ void StitchTable::place(Part part, TraceId at, std::uint64_t now_ns, std::uint64
     if (entry->state == State::kAnnounced) {
       counters_.announcements_matched.add();
       counters_.traces_joined.add();
-      move(*entry, announced_, remembered_, State::kLinked);
+      move(*entry, announced_, State::kLinked);
     } else {
       touch(*entry);
     }
@@ -206,8 +214,7 @@ void StitchTable::link(Entry& entry, const Announcement& announcement, std::uint
   counters_.traces_joined.add();
   entry.link = announcement;
   std::vector<Part> parts = std::exchange(entry.parts, {});
-  bytes_ -= kEntryBytes;
-  move(entry, waiting_, remembered_, State::kLinked);
+  move(entry, waiting_, State::kLinked);
   // The server's span first: it says how far the clocks are apart, which holds for all parts.
   const auto server = std::ranges::find_if(parts, [&](const Part& part) {
     return part.origin == announcement.peer && exchange_of(part);
@@ -250,31 +257,30 @@ void StitchTable::leave(Part part, const TraceId& trace_id, Fate fate, std::vect
 
 void StitchTable::release(Entry& entry, Counter& reason, std::vector<Ready>& ready) {
   reason.add();
-  bytes_ -= kEntryBytes;
   for (Part& part : std::exchange(entry.parts, {})) {
     leave(std::move(part), entry.id, Fate::kReleased, ready);
   }
-  move(entry, waiting_, remembered_, State::kReleased);
+  move(entry, waiting_, State::kReleased);
 }
 
 void StitchTable::keep_bounds(std::vector<Ready>& ready) {
   while (!waiting_.empty() &&
          (waiting_.size() > settings_.max_waiting_traces || bytes_ > settings_.max_waiting_bytes)) {
-    release(waiting_.front(), counters_.traces_released_pressure, ready);
+    release(first_waiting(), counters_.traces_released_pressure, ready);
   }
   while (remembered_.size() > settings_.max_remembered_traces) forget_first(remembered_);
 }
 
 void StitchTable::expire(std::uint64_t now_ns, std::vector<Ready>& ready) {
   look_again_ns_ = 0;
-  for (auto entry = waiting_.begin(); entry != waiting_.end();) {
-    const std::uint64_t due = entry->since_ns + nanoseconds_of(settings_.wait);
+  for (auto turn = turns_.begin(); turn != turns_.end();) {
+    const std::uint64_t due = turn->first + nanoseconds_of(settings_.wait);
     if (due > now_ns) break;
-    Entry& each = *entry++;
-    if (may_release_ && !may_release_(each.id, due, now_ns)) {
+    Entry& entry = *find((turn++)->second);
+    if (may_release_ && !may_release_(entry.id, due, now_ns)) {
       look_again_ns_ = now_ns + kLookAgainNs;
     } else {
-      release(each, counters_.traces_released_timeout, ready);
+      release(entry, counters_.traces_released_timeout, ready);
     }
   }
   while (!announced_.empty() &&
@@ -288,7 +294,7 @@ void StitchTable::expire(std::uint64_t now_ns, std::vector<Ready>& ready) {
 std::optional<std::uint64_t> StitchTable::next_due_ns() const {
   std::optional<std::uint64_t> due;
   if (!waiting_.empty()) {
-    due = std::max(waiting_.front().since_ns + nanoseconds_of(settings_.wait), look_again_ns_);
+    due = std::max(turns_.begin()->first + nanoseconds_of(settings_.wait), look_again_ns_);
   }
   if (!announced_.empty()) {
     const std::uint64_t expiry =
@@ -299,7 +305,7 @@ std::optional<std::uint64_t> StitchTable::next_due_ns() const {
 }
 
 void StitchTable::release_all(std::vector<Ready>& ready) {
-  while (!waiting_.empty()) release(waiting_.front(), counters_.traces_released_shutdown, ready);
+  while (!waiting_.empty()) release(first_waiting(), counters_.traces_released_shutdown, ready);
 }
 
 void StitchTable::give_up(const OwnsTrace& owns, std::vector<Ready>& ready,
@@ -314,6 +320,7 @@ void StitchTable::give_up(const OwnsTrace& owns, std::vector<Ready>& ready,
       leave(std::move(part), entry->id, Fate::kElsewhere, ready);
       ready.back().since_ns = entry->since_ns;
     }
+    turns_.erase(entry->turn);
     by_id_.erase(entry->id);
     entry = waiting_.erase(entry);
   }

@@ -16,6 +16,7 @@
 #include <cstdint>
 #include <functional>
 #include <list>
+#include <map>
 #include <memory>
 #include <optional>
 #include <unordered_map>
@@ -80,12 +81,15 @@ class StitchTable {
     std::vector<Part> parts = {};                         // while it waits
     Announcement link = {};                               // announced or linked
     std::optional<std::int64_t> shift_ns = std::nullopt;  // from this trace's clock to its caller's
+    std::multimap<std::uint64_t, TraceId>::iterator turn = {};  // while it waits: in turns_
   };
   using Entries = std::list<Entry>;
 
   Entry* find(const TraceId& id);
   Entry& add_entry(Entries& list, const TraceId& id, State state, std::uint64_t since_ns);
-  void move(Entry& entry, Entries& from, Entries& to, State state);
+  Entry& add_waiting(const TraceId& id, std::uint64_t since_ns);
+  Entry& first_waiting() { return *find(turns_.begin()->second); }
+  void move(Entry& entry, Entries& from, State state);
   void forget_first(Entries& list);
   void touch(Entry& entry);
 
@@ -107,8 +111,10 @@ class StitchTable {
   const OwnsTrace owns_;
   const MayRelease may_release_;
   ClockSkew skew_;
-  // Each in the order in which its entries go: by time, remembered_ by use.
   Entries waiting_;
+  // What waits, by since_ns: other replicas hand over what they have held for a while.
+  std::multimap<std::uint64_t, TraceId> turns_;
+  // Each in the order in which its entries go: by time, remembered_ by use.
   Entries announced_;
   Entries remembered_;  // linked and released
   std::unordered_map<TraceId, Entries::iterator, KeyedIdHash> by_id_;

@@ -62,6 +62,13 @@ StageBalance StageBooks::balance() const {
   return balance;
 }
 
+std::map<std::string, std::uint64_t> StageBooks::drops() const {
+  std::map<std::string, std::uint64_t> drops;
+  const std::lock_guard lock(mutex_);
+  for (const auto& [reason, count] : dropped_) drops.emplace(reason, count.value());
+  return drops;
+}
+
 StageBooks& Ledger::add_stage(std::string stage, std::string unit) {
   const std::lock_guard lock(mutex_);
   return stages_.emplace_back(std::move(stage), std::move(unit));
@@ -124,7 +131,9 @@ void Ledger::collect(std::vector<MetricFamily>& families) const {
   MetricFamily held = family_of("held", "What the stage has now, in queues and batches.", kGauge);
   MetricFamily refused = family_of("refused", "What the stage did not accept.", kCounter);
   MetricFamily dropped = family_of("dropped", "What the stage lost, by reason.", kCounter);
-  for (const StageBalance& stage : balances()) {
+  const std::lock_guard lock(mutex_);
+  for (const StageBooks& books : stages_) {
+    const StageBalance stage = books.balance();
     const MetricLabels labels{{"stage", stage.stage}, {"unit", stage.unit}};
     taken.samples.push_back({labels, static_cast<double>(stage.taken)});
     recovered.samples.push_back({labels, static_cast<double>(stage.recovered)});
@@ -135,7 +144,7 @@ void Ledger::collect(std::vector<MetricFamily>& families) const {
       from_peers.samples.push_back({labels, static_cast<double>(stage.from_peers)});
       to_peers.samples.push_back({labels, static_cast<double>(stage.to_peers)});
     }
-    for (const auto& [reason, count] : stage.dropped) {
+    for (const auto& [reason, count] : books.drops()) {
       MetricLabels with_reason = labels;
       with_reason.emplace("reason", reason);
       dropped.samples.push_back({std::move(with_reason), static_cast<double>(count)});

@@ -69,6 +69,9 @@ class StageBooks {
   Counter& dropped(std::string_view reason);
 
   StageBalance balance() const;
+  // All reasons that were asked for, those that never happened among them: a rate() over a counter
+  // that comes into being with its first drop would not see that drop.
+  std::map<std::string, std::uint64_t> drops() const;
   const std::string& stage() const { return stage_; }
 
  private:

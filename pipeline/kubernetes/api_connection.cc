@@ -18,6 +18,7 @@ namespace {
 constexpr long kConnectTimeoutMs = 10'000;
 constexpr long kKeepaliveSeconds = 30;  // a watch is silent for minutes
 constexpr std::size_t kLargestReasonBytes = 4096;
+constexpr std::size_t kLargestEtagBytes = 256;
 
 struct FreeHandle {
   void operator()(CURL* handle) const { curl_easy_cleanup(handle); }
@@ -34,6 +35,7 @@ struct Transfer {
   const ApiConnection::OnData& on_data;
   std::string error_body = {};
   bool ended_early = false;
+  std::string etag = {};
 };
 
 std::size_t on_bytes(char* data, std::size_t, std::size_t size, void* argument) {
@@ -48,6 +50,24 @@ std::size_t on_bytes(char* data, std::size_t, std::size_t size, void* argument) 
   if (transfer.on_data({data, size})) return size;
   transfer.ended_early = true;
   return 0;
+}
+
+// One line of a head.
+std::size_t on_header(char* data, std::size_t, std::size_t size, void* argument) {
+  constexpr std::string_view kName = "etag:";
+  std::string_view line(data, size);
+  const auto is_same = [](char a, char b) { return (a | 0x20) == b || a == b; };
+  if (line.size() <= kName.size() || line.size() > kLargestEtagBytes ||
+      !std::ranges::equal(line.substr(0, kName.size()), kName, is_same)) {
+    return size;
+  }
+  line.remove_prefix(kName.size());
+  constexpr std::string_view kSpace = " \t\r\n";
+  const std::size_t begin = line.find_first_not_of(kSpace);
+  if (begin == std::string_view::npos) return size;
+  static_cast<Transfer*>(argument)->etag =
+      line.substr(begin, line.find_last_not_of(kSpace) - begin + 1);
+  return size;
 }
 
 // Kubernetes answers errors with a Status object.
@@ -102,6 +122,7 @@ struct ApiConnection::State {
   std::unique_ptr<CURLM, FreeMulti> multi;
   std::unique_ptr<CURL, FreeHandle> handle;
   std::atomic<bool> interrupted = false;
+  bool was_slow = false;
 
   CURLcode perform() const {
     if (interrupted) return CURLE_ABORTED_BY_CALLBACK;
@@ -136,7 +157,8 @@ ApiConnection::~ApiConnection() = default;
 
 Result<ApiConnection::Answer> ApiConnection::get(const std::string& target,
                                                  std::chrono::nanoseconds timeout,
-                                                 const OnData& on_data, std::string* reason) {
+                                                 const OnData& on_data, std::string* reason,
+                                                 const std::string& etag) {
   CURL* const handle = state_->handle.get();
   if (handle == nullptr || state_->multi == nullptr) return permanent("libcurl cannot be used");
   curl_easy_reset(handle);  // connections stay
@@ -146,6 +168,10 @@ Result<ApiConnection::Answer> ApiConnection::get(const std::string& target,
       curl_slist_append(nullptr, "Accept: application/json"));
   if (const std::string token = token_of(state_->access); !token.empty()) {
     const std::string header = "Authorization: Bearer " + token;
+    headers.reset(curl_slist_append(headers.release(), header.c_str()));
+  }
+  if (!etag.empty()) {
+    const std::string header = "If-None-Match: " + etag;
     headers.reset(curl_slist_append(headers.release(), header.c_str()));
   }
   const auto limit = std::chrono::ceil<std::chrono::milliseconds>(timeout).count();
@@ -164,18 +190,27 @@ Result<ApiConnection::Answer> ApiConnection::get(const std::string& target,
   curl_easy_setopt(handle, CURLOPT_ERRORBUFFER, message.data());
   curl_easy_setopt(handle, CURLOPT_WRITEFUNCTION, on_bytes);
   curl_easy_setopt(handle, CURLOPT_WRITEDATA, &transfer);
+  curl_easy_setopt(handle, CURLOPT_HEADERFUNCTION, on_header);
+  curl_easy_setopt(handle, CURLOPT_HEADERDATA, &transfer);
   curl_easy_setopt(handle, CURLOPT_HTTPHEADER, headers.get());
   set_identity(handle, state_->access);
   const CURLcode code = state_->perform();
+  curl_off_t connect_us = 0;
+  curl_easy_getinfo(handle, CURLINFO_CONNECT_TIME_T, &connect_us);
+  state_->was_slow = code == CURLE_OPERATION_TIMEDOUT && connect_us > 0;
   if (code != CURLE_OK && !transfer.ended_early) {
     if (state_->interrupted) return retryable("interrupted");
     return retryable(fmt::format("GET {}: {}", state_->access.url,
                                  message[0] != '\0' ? message.data() : curl_easy_strerror(code)));
   }
-  Answer answer{.ended_early = transfer.ended_early};
+  Answer answer{.ended_early = transfer.ended_early, .etag = std::move(transfer.etag)};
   curl_easy_getinfo(handle, CURLINFO_RESPONSE_CODE, &answer.status);
   if (answer.status != 200 && reason != nullptr) *reason = reason_of(transfer.error_body);
   return answer;
+}
+
+bool ApiConnection::was_slow() const {
+  return state_->was_slow;
 }
 
 void ApiConnection::interrupt() {

@@ -24,12 +24,17 @@ class ApiConnection {
   struct Answer {
     long status = 0;
     bool ended_early = false;  // by on_data
+    std::string etag = {};     // as the server wrote it; empty: it has none
   };
   // `target` is path and query. The body of a 200 goes to on_data as it comes; the message of
   // another status is in *reason (Kubernetes' own words). An error: no connection, a timeout, an
   // interruption; the token is in none.
+  // With an etag the server may answer 304, without a body.
   Result<Answer> get(const std::string& target, std::chrono::nanoseconds timeout,
-                     const OnData& on_data, std::string* reason);
+                     const OnData& on_data, std::string* reason, const std::string& etag = {});
+
+  // Whether the last get() failed because a server that was reached did not answer in time.
+  bool was_slow() const;
 
   // Ends the transfer under way and all to come.
   void interrupt();

@@ -26,9 +26,15 @@ std::string encode_value(const AttributeValue& value) {
   } else if (const auto* number = std::get_if<double>(&value)) {
     append_varint(out, wire_tag(wire::any_value::kDouble, WireType::kFixed64));
     append_fixed64(out, std::bit_cast<std::uint64_t>(*number));
-  } else {
+  } else if (const auto* flag = std::get_if<bool>(&value)) {
     append_varint(out, wire_tag(wire::any_value::kBool, WireType::kVarint));
-    append_varint(out, std::get<bool>(value) ? 1 : 0);
+    append_varint(out, *flag ? 1 : 0);
+  } else {
+    std::string list;
+    for (const std::string_view item : std::get<std::span<const std::string_view>>(value)) {
+      append_bytes_field(list, wire::value_list::kValues, encode_value(item));
+    }
+    append_bytes_field(out, wire::any_value::kArray, list);
   }
   return out;
 }

@@ -96,6 +96,16 @@ class FieldWriter {
   std::size_t replaced_bytes_ = 0;
 };
 
+// Size of the ArrayValue: strings, each an AnyValue of its own.
+std::size_t list_size(std::span<const std::string_view> texts) {
+  std::size_t size = 0;
+  for (const std::string_view text : texts) {
+    size += bytes_field_size(wire::value_list::kValues,
+                             bytes_field_size(wire::any_value::kString, text.size()));
+  }
+  return size;
+}
+
 // Size of the AnyValue. A oneof member is written even when it is zero or empty.
 std::size_t value_size(const AttributeValue& value) {
   switch (value.index()) {
@@ -106,8 +116,10 @@ std::size_t value_size(const AttributeValue& value) {
                                static_cast<std::uint64_t>(std::get<1>(value)));
     case 2:
       return fixed_field_size(wire::any_value::kDouble, sizeof(double));
-    default:
+    case 3:
       return varint_field_size(wire::any_value::kBool, 1);
+    default:
+      return bytes_field_size(wire::any_value::kArray, list_size(std::get<4>(value)));
   }
 }
 
@@ -124,6 +136,15 @@ std::size_t attributes_size(std::uint32_t field, std::span<const Attribute> attr
   return size;
 }
 
+void write_list(FieldWriter& out, std::span<const std::string_view> texts) {
+  out.begin_message(wire::any_value::kArray, list_size(texts));
+  for (const std::string_view text : texts) {
+    out.begin_message(wire::value_list::kValues,
+                      bytes_field_size(wire::any_value::kString, text.size()));
+    out.string_field(wire::any_value::kString, text);
+  }
+}
+
 void write_value(FieldWriter& out, const AttributeValue& value) {
   switch (value.index()) {
     case 0:
@@ -135,8 +156,11 @@ void write_value(FieldWriter& out, const AttributeValue& value) {
     case 2:
       out.fixed64_field(wire::any_value::kDouble, std::bit_cast<std::uint64_t>(std::get<2>(value)));
       break;
-    default:
+    case 3:
       out.varint_field(wire::any_value::kBool, std::get<3>(value) ? 1 : 0);
+      break;
+    default:
+      write_list(out, std::get<4>(value));
   }
 }
 

@@ -31,8 +31,9 @@ enum class SpanKind : std::uint8_t {
 
 enum class StatusCode : std::uint8_t { kUnset = 0, kOk = 1, kError = 2 };
 
-// Strings are borrowed for the duration of the call that takes them.
-using AttributeValue = std::variant<std::string_view, std::int64_t, double, bool>;
+// Strings and lists of them are borrowed for the duration of the call that takes them.
+using AttributeValue =
+    std::variant<std::string_view, std::int64_t, double, bool, std::span<const std::string_view>>;
 
 struct Attribute {
   std::string_view key;

@@ -9,7 +9,7 @@ _KINDS = {"SPAN_KIND_SERVER": SERVER, "SPAN_KIND_CLIENT": CLIENT}
 
 Span = collections.namedtuple(
     "Span", "trace id parent kind service pid method path status evidence error partial "
-            "start_ns end_ns attributes", defaults=({},))
+            "start_ns end_ns attributes resource", defaults=({}, {}))
 
 
 def _value(attribute):
@@ -38,7 +38,7 @@ def _span(span, resource):
         evidence=attributes.get("kernspan.link.evidence", ""),
         error=attributes.get("error.type"), partial=attributes.get("kernspan.partial"),
         start_ns=int(span.get("startTimeUnixNano", 0)), end_ns=int(span.get("endTimeUnixNano", 0)),
-        attributes=attributes)
+        attributes=attributes, resource=resource)
 
 
 def parse_line(line):

@@ -146,7 +146,7 @@ service:
         (self.folder / "federation").write_text("another-token\n")
         (self.folder / "queue").mkdir()
         grpc, http = free_port(), free_port()
-        gateway = Daemon("gateway", self.folder, {
+        environment = {
             "KERNSPAN_GATEWAY_LISTEN": f"127.0.0.1:{grpc}",
             "KERNSPAN_GATEWAY_HTTP_LISTEN": f"127.0.0.1:{http}",
             "KERNSPAN_HEALTH_LISTEN": f"127.0.0.1:{free_port()}",
@@ -156,7 +156,9 @@ service:
             "KERNSPAN_FEDERATION_ENDPOINT": f"localhost:{sink}",
             "KERNSPAN_QUEUE": str(self.folder / "queue"),
             "CLUSTER_NAME": "cluster-a", "CLOUD_REGION": "eu-central-1",
-        }, [ROOT / "deploy" / "config" / "gateway-secured.yaml"], name="secured")
+        }
+        config = ROOT / "deploy" / "config" / "gateway-secured.yaml"
+        gateway = Daemon("gateway", self.folder, environment, [config], name="secured")
         self.addCleanup(gateway.stop)
         identity = ("--ca-file", authority.certificate, "--cert-file", certificate, "--key-file", key)
         for endpoint in (f"localhost:{grpc}", f"https://localhost:{http}"):
@@ -168,12 +170,55 @@ service:
                                        "authorization=Bearer wrong"), 1, r"FAIL +otlp +refused")
             sent = kernspan("send-test-trace", endpoint, "--traces", 5, *options, *right)
             self.assertEqual(sent.returncode, 0, sent.stdout + sent.stderr)
-        spans = self.read_spans(20)
-        self.assertEqual(len(spans), 20)
+        tokens = self.folder / "agents"
+        self.assert_probe(kernspan("probe", f"localhost:{grpc}", *identity, "--token-file", tokens), 0, r"ok +otlp ")
+        sent = kernspan("send-test-trace", f"localhost:{grpc}", "--traces", 5, *identity, "--token-file", tokens)
+        self.assertEqual(sent.returncode, 0, sent.stdout + sent.stderr)
+        spans = self.read_spans(30)
+        self.assertEqual(len(spans), 30)
+        self.probe_what_a_configuration_sends_to(config, environment, sink)
         self.assertIn('"k8s.cluster.name"', self.spans.read_text())
         log = gateway.log()
         for secret in ("first-token", "second-token", "another-token"):
             self.assertNotIn(secret, log)
+
+    def probe_what_a_configuration_sends_to(self, config, environment, sink):
+        """The sink wants a certificate, which only the configuration names; a token goes with it."""
+        done = kernspan("probe", "--config", config, environment=environment)
+        self.assert_probe(done, 0, rf"exporters::otlp_grpc, localhost:{sink}: OTLP over gRPC, TLS", r"ok +otlp ")
+        self.assertNotIn("another-token", done.stdout + done.stderr)
+        done = kernspan("probe", "--config", config, "--config", "yaml:exporters::otlp_grpc::tls::server_name_override: x",
+                        environment=environment)
+        self.assert_probe(done, 1, r"FAIL +tls ")
+        (self.folder / "federation").write_text("\n")
+        done = kernspan("probe", "--config", config, environment=environment)
+        self.assert_probe(done, 1, r"not probed: bearertokenauth/federation: ")
+
+    def test_probe_takes_several_targets_and_says_the_worst(self):
+        port, nobody = self.start_gateway(), free_port()
+        done = kernspan("probe", f"localhost:{port}", f"localhost:{nobody}", "--insecure")
+        self.assert_probe(done, 1, rf"localhost:{port}: OTLP", r"ok +otlp ", rf"localhost:{nobody}: OTLP", r"FAIL +tcp ")
+        done = kernspan("probe", f"localhost:{port}", f"127.0.0.1:{port}", "--insecure")
+        self.assert_probe(done, 0, rf"127\.0\.0\.1:{port}: OTLP")
+        config = self.folder / "sends.yaml"
+        config.write_text("receivers: {otlp: {protocols: {grpc: {}}}}\n"
+                          f"exporters: {{otlp: {{endpoint: 'dns:///localhost:{port}', tls: {{insecure: true}}}}, "
+                          f"otlp/unused: {{endpoint: 'localhost:{nobody}'}}, debug: {{}}}}\n"
+                          "service: {pipelines: {traces: {receivers: [otlp], exporters: [otlp, debug]}}}\n")
+        done = kernspan("probe", "--config", config)
+        self.assert_probe(done, 0, rf"exporters::otlp, localhost:{port}: OTLP over gRPC, in the clear")
+        self.assertNotIn(str(nobody), done.stdout)
+
+    def test_probe_says_what_it_cannot_read(self):
+        for arguments, message in (((), "name an endpoint, or --config"),
+                                   (("--config", "/nowhere.yaml"), "/nowhere.yaml"),
+                                   (("--config", "yaml:exporters: {debug: {}}"), "no pipeline has an exporter"),
+                                   (("localhost:1", "--token-file", "/nowhere"), "token file /nowhere cannot be read"),
+                                   (("localhost:1", "--timeout", "soon"), "--timeout: expected a duration")):
+            with self.subTest(message):
+                done = kernspan("probe", *arguments)
+                self.assertEqual(done.returncode, 2, done.stdout + done.stderr)
+                self.assertIn(message, done.stderr)
 
     def test_send_test_trace_says_what_went_wrong(self):
         done = kernspan("send-test-trace", f"localhost:{free_port()}", "--insecure")

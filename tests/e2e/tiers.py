@@ -65,7 +65,8 @@ class Metrics:
             if name.startswith("kernspan_stage_"):
                 stage = stages.setdefault(labels["stage"], [labels["unit"], {}, {}])
                 if name == "kernspan_stage_dropped":
-                    stage[2][labels["reason"]] = int(value)
+                    if value:
+                        stage[2][labels["reason"]] = int(value)
                 else:
                     stage[1][name.removeprefix("kernspan_stage_")] = int(value)
         return {name: Stage(unit, dropped=dropped, **counts)
@@ -84,7 +85,7 @@ class Daemon:
     """One running daemon."""
 
     def __init__(self, tier, folder, environment, configs=None, outlive_parent=False, name=None,
-                 options=()):
+                 options=(), prefix=()):
         self.tier = tier
         self.name = name or tier
         self.metrics_port = free_port()
@@ -93,6 +94,7 @@ class Daemon:
         if not command[0].exists():
             raise StartError(f"{command[0]} is not built: cmake --preset release && "
                              "cmake --build build/release")
+        command[:0] = prefix
         for config in configs or [CONFIGS / f"{tier}.yaml"]:
             command += ["--config", config]
         command += options

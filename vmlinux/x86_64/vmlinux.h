@@ -53,6 +53,14 @@ enum {
   BPF_RB_NO_WAKEUP = 1,
 };
 
+/* The order of a kernel's controllers is that of its configuration: the values are asked of it (CO-RE). */
+enum cgroup_subsys_id {
+  cpu_cgrp_id = 1,
+  memory_cgrp_id = 4,
+  devices_cgrp_id = 5,
+  pids_cgrp_id = 11,
+};
+
 #ifndef BPF_NO_PRESERVE_ACCESS_INDEX
 #pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
 #endif
@@ -154,6 +162,30 @@ struct socket {
   struct sock* sk;
 };
 
+struct kernfs_node {
+  __u64 id;
+};
+
+struct cgroup_root {
+  unsigned int subsys_mask;
+  int hierarchy_id;
+};
+
+struct cgroup {
+  int level;
+  struct kernfs_node* kn;
+  struct cgroup_root* root;
+};
+
+struct cgroup_subsys_state {
+  struct cgroup* cgroup;
+};
+
+struct css_set {
+  struct cgroup_subsys_state* subsys[1];
+  struct cgroup* dfl_cgrp;
+};
+
 struct task_struct {
   struct thread_info thread_info;
   unsigned int flags;
@@ -164,6 +196,7 @@ struct task_struct {
   long unsigned int nvcsw;
   struct files_struct* files;
   struct signal_struct* signal;
+  struct css_set* cgroups;
 };
 
 struct pt_regs {

@@ -105,6 +105,7 @@ bool HeadParser::take_start_line(std::string_view line, std::string_view data) {
   reason_ = parse_start_line(kind_, line, start);
   if (!reason_.empty()) return false;
   start_line_done_ = true;
+  fields_begin_ = line_begin_;
   version_minor_ = start.version_minor;
   status_ = start.status;
   if (kind_ == MessageKind::kRequest) {
@@ -229,6 +230,7 @@ void HeadParser::describe(std::string_view data, HeadScratch& scratch, Head& hea
   head.b3_parent_span_id = kept_[kB3ParentSpanId].of(data);
   head.b3_sampled = kept_[kB3Sampled].of(data);
   head.b3_flags = kept_[kB3Flags].of(data);
+  head.fields = data.substr(fields_begin_, line_begin_ - fields_begin_);
   head.head_bytes = line_begin_;
 }
 

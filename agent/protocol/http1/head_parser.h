@@ -100,6 +100,7 @@ class HeadParser {
   std::array<Slice, kKept> kept_{};
   std::vector<std::pair<Field, Slice>> repeated_;  // further fields of the kinds that are joined
   FramingFields framing_;
+  std::size_t fields_begin_ = 0;  // behind the start line
   std::size_t line_begin_ = 0;
   std::size_t searched_ = 0;  // no line end between line_begin_ and here
   std::string_view reason_;

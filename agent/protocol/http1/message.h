@@ -35,6 +35,7 @@ struct Head {
   std::string_view tracestate;   // several fields: joined with ','
   std::string_view b3;
   std::string_view b3_trace_id, b3_span_id, b3_parent_span_id, b3_sampled, b3_flags;
+  std::string_view fields;  // all whole field lines, folds undone: field_lines.h
   // Whole head in bytes as far as it was seen, start line and blank line included.
   std::size_t head_bytes = 0;
   // Part of the head was not captured: fields may be missing, and the framing may be unknown.

@@ -21,6 +21,7 @@ Status QueuedSender::open_stored() {
   }
   auto opened = storage_->open_queue(path_);
   if (!opened) return std::unexpected(opened.error());
+  for (const char* reason : {"corrupt_record", "storage_lost"}) books_.dropped(reason);
   const std::scoped_lock lock(mutex_);
   stored_ = *std::move(opened);
   const QueueContents found = stored_->recovered();

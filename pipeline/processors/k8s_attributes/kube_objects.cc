@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "pipeline/kubernetes/image_name.h"
 #include "pipeline/otlp/attribute_editor.h"
 #include "pipeline/otlp/wire_writer.h"
 
@@ -197,18 +198,16 @@ class PodReader {
 
   void read_image(const json& spec) {
     KubeContainer& one = container(text(spec, "name"));
-    const ImageName image = parse_image(text(spec, "image"));
+    const kube::ImageName image = kube::parse_image(text(spec, "image"));
     if (wants("container.image.name") && !image.repository.empty()) {
       set(one.attributes, "container.image.name", image.repository);
     }
     if (wants("container.image.tag") && !image.tag.empty()) {
       set(one.attributes, "container.image.tag", image.tag);
     }
-    if (wants("service.version")) {
-      const bool has_tag = !image.tag.empty() && image.tag != "latest";
-      std::string version = has_tag ? image.tag : "";
-      if (!image.digest.empty()) version += (has_tag ? "@" : "") + image.digest;
-      if (!version.empty()) set(one.attributes, "service.version", version);
+    const std::string version = kube::service_version_of(image);
+    if (wants("service.version") && !version.empty()) {
+      set(one.attributes, "service.version", version);
     }
   }
 
@@ -283,25 +282,6 @@ std::string deployment_of_replicaset(const std::string& name) {
   static const re2::RE2 kReplicaSetName("^(.+)-[0-9a-z]{6,10}$");
   std::string deployment;
   return re2::RE2::FullMatch(name, kReplicaSetName, &deployment) ? deployment : "";
-}
-
-ImageName parse_image(std::string_view image) {
-  ImageName name;
-  if (const std::size_t at = image.find('@'); at != std::string_view::npos) {
-    name.digest = image.substr(at + 1);
-    image = image.substr(0, at);
-  }
-  const std::size_t slash = image.rfind('/');
-  const std::size_t colon = image.rfind(':');
-  const bool has_tag =
-      colon != std::string_view::npos && (slash == std::string_view::npos || colon > slash);
-  name.repository = image.substr(0, has_tag ? colon : image.size());
-  if (has_tag) {
-    name.tag = image.substr(colon + 1);
-  } else if (name.digest.empty() && !image.empty()) {
-    name.tag = "latest";
-  }
-  return name;
 }
 
 std::string expanded_tag(const FieldRule& rule, const std::string& key) {

@@ -60,15 +60,6 @@ KubeObject read_object(const nlohmann::json& object, ObjectKind kind,
 // "web-5d9c7b8f6c" is of "web", if it looks like what a deployment makes; else empty.
 std::string deployment_of_replicaset(const std::string& name);
 
-// "docker.io/library/nginx:1.25" is the repository and the tag; without a tag it is "latest", unless
-// there is a digest.
-struct ImageName {
-  std::string repository;
-  std::string tag;
-  std::string digest;
-};
-ImageName parse_image(std::string_view image);
-
 // A key that a rule's pattern matches: the name that the rule gives it ($1, ${name}).
 std::string expanded_tag(const FieldRule& rule, const std::string& key);
 

@@ -12,6 +12,8 @@
 
 namespace kernspan {
 
+class GrpcUnaryServer;
+
 // Answers, as upstream: malformed INVALID_ARGUMENT; refused by the pipeline (also by its admit(),
 // which is asked before a message is decompressed) UNAVAILABLE when it is worth another try, else
 // INTERNAL; without a good token UNAUTHENTICATED; services of signals that no pipeline takes, and
@@ -30,13 +32,14 @@ class OtlpReceiver final : public Receiver {
   int port() const;
 
  private:
-  class Server;  // keeps gRPC's headers out of this one
+  class Service;  // keeps gRPC's headers out of this one
 
   struct Books {
     const ReceiverBooks& items;
     Counter& malformed;
     Counter& too_large;
     Counter& no_message;
+    Counter& message_timeout;
     Counter& not_admitted;
     Counter& unauthenticated;
     Counter& unimplemented;
@@ -49,7 +52,8 @@ class OtlpReceiver final : public Receiver {
   Consumer& next_;
   const ReceiverBooks item_books_;
   const Books books_;
-  std::unique_ptr<Server> server_;
+  const std::unique_ptr<Service> service_;
+  std::unique_ptr<GrpcUnaryServer> server_;
 };
 
 }  // namespace kernspan

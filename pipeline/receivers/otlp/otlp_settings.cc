@@ -51,6 +51,8 @@ void read_grpc(ConfigReader& grpc, GrpcServerSettings* settings) {
   }
   grpc.bytes("read_buffer_size", &settings->read_buffer_bytes, 0, 32 << 20);
   grpc.bytes("write_buffer_size", &settings->write_buffer_bytes, 0, 32 << 20);
+  grpc.duration("message_timeout", &settings->message_timeout, std::chrono::milliseconds(100),
+                std::chrono::minutes(60));
   read_keepalive(grpc.section("keepalive"), &settings->keepalive);
   if (grpc.has("tls")) read_server_tls(grpc.section("tls"), TlsLibrary::kGrpc, &settings->tls);
   read_server_auth(grpc, &settings->authenticator);

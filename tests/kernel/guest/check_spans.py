@@ -25,6 +25,7 @@ KINDS = {
     "http2": (hops("curl", "2") + UPSTREAM, False),
     "sequence": (hops("h2load", "2") + UPSTREAM, True),
     "streams": (hops("h2load", "2"), True),
+    "container": (hops("curl", "1.1") + UPSTREAM, False),
 }
 
 
@@ -36,9 +37,11 @@ def read_spans(path):
     with open(path, encoding="utf-8") as lines:
         for line in lines:
             for resource_spans in json.loads(line)["resourceSpans"]:
-                service = attributes(resource_spans["resource"]).get("service.name", "")
+                resource = attributes(resource_spans["resource"])
+                service = resource.get("service.name", "")
                 for scope_spans in resource_spans["scopeSpans"]:
                     for span in scope_spans["spans"]:
+                        span["container"] = resource.get("container.id", "")
                         yield service, span
 
 
@@ -74,6 +77,15 @@ def fault_of(chain, expected):
     return None
 
 
+def container_fault(kind, number, chain):
+    """run_case's containers are numbered as their requests; all other programs are in none."""
+    expected = f"{number:064x}" if kind == "container" else ""
+    for service, span in chain:
+        if span["container"] != (expected if service == "curl" else ""):
+            return f"{service} is in the container '{span['container']}'"
+    return None
+
+
 def connections_of(chains):
     """How many connections the requests came to nginx over."""
     return len({attributes(span).get("network.peer.port")
@@ -94,7 +106,7 @@ def main():
         chains = [by_path.pop(f"/{kind}/{number}", []) for number in range(requests)]
         wrong = 0
         for number, chain in enumerate(chains):
-            fault = fault_of(chain, expected)
+            fault = fault_of(chain, expected) or container_fault(kind, number, chain)
             if fault:
                 print(f"/{kind}/{number}: {fault}")
                 wrong += 1

@@ -1,9 +1,16 @@
 #include "tools/kernspan/peer/peer_options.h"
 
+#include <fmt/format.h>
+
+#include <fstream>
 #include <utility>
+
+#include "pipeline/extensions/bearer_token_auth/token_set.h"
 
 namespace kernspan::tools {
 namespace {
+
+constexpr std::size_t kTokenFileBytesMax = 1 << 20;
 
 ConfigEntry entry(std::string key, ConfigNode value) {
   return {std::move(key), {}, std::move(value)};
@@ -49,6 +56,8 @@ void declare_peer_options(CLI::App& app, PeerOptions& options) {
   app.add_option("--server-name", options.server_name,
                  "Name that the server's certificate must carry, if it is not the endpoint's");
   app.add_option("--header,--otlp-header", options.headers, "Header name=value; repeatable");
+  app.add_option("--token-file", options.token_file,
+                 "File whose first line is sent as a bearer token");
 }
 
 std::map<std::string, std::string> read_pairs(const std::vector<std::string>& pairs,
@@ -66,6 +75,25 @@ std::map<std::string, std::string> read_pairs(const std::vector<std::string>& pa
     map[pair.substr(0, equals)] = std::move(value);
   }
   return map;
+}
+
+Result<std::string> token_of_file(const std::string& path, std::string_view scheme) {
+  std::ifstream file(path, std::ios::binary);
+  if (!file) return permanent(fmt::format("the token file {} cannot be read", path));
+  std::string text(kTokenFileBytesMax, '\0');
+  file.read(text.data(), static_cast<std::streamsize>(text.size()));
+  text.resize(static_cast<std::size_t>(file.gcount()));
+  const Result<TokenSet> tokens = TokenSet::from_lines(scheme, text);
+  if (!tokens) return permanent(fmt::format("{}: {}", path, tokens.error().message));
+  return tokens->first();
+}
+
+Status add_token_of_file(PeerOptions& options) {
+  if (options.token_file.empty()) return {};
+  const Result<std::string> value = token_of_file(options.token_file, "Bearer");
+  if (!value) return std::unexpected(value.error());
+  options.headers.push_back("authorization=" + *value);
+  return {};
 }
 
 ConfigNode exporter_settings(const PeerOptions& options) {

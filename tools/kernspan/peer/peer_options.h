@@ -5,8 +5,10 @@
 #include <CLI/CLI.hpp>
 #include <map>
 #include <string>
+#include <string_view>
 #include <vector>
 
+#include "pipeline/base/error.h"
 #include "pipeline/component/config_node.h"
 
 namespace kernspan::tools {
@@ -20,6 +22,7 @@ struct PeerOptions {
   std::string key_file = {};
   std::string server_name = {};
   std::vector<std::string> headers = {};  // "name=value"
+  std::string token_file = {};            // one token a line; the first is sent
 };
 
 // Declares the options but the endpoint; `options` outlives the parser's run.
@@ -36,5 +39,12 @@ ConfigNode exporter_settings(const PeerOptions& options);
 
 // A map of strings as settings have it.
 ConfigNode string_node(std::string text);
+
+// What an authorization header carries: the scheme and the first token of a file. No message has a
+// token in it.
+Result<std::string> token_of_file(const std::string& path, std::string_view scheme);
+
+// Puts the token of `token_file`, if there is one, among the headers.
+Status add_token_of_file(PeerOptions& options);
 
 }  // namespace kernspan::tools

@@ -3,16 +3,20 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <algorithm>
 #include <chrono>
 #include <csignal>
 #include <cstdio>
+#include <iterator>
 #include <memory>
 #include <optional>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "pipeline/base/duration.h"
 #include "tools/kernspan/peer/peer_options.h"
+#include "tools/kernspan/probe/config_targets.h"
 #include "tools/kernspan/probe/endpoint.h"
 #include "tools/kernspan/probe/network_steps.h"
 #include "tools/kernspan/probe/otlp_step.h"
@@ -26,7 +30,9 @@ using Milliseconds = std::chrono::milliseconds;
 constexpr long kDaysOfWarning = 14;  // before a certificate ends
 
 struct ProbeOptions {
-  PeerOptions peer;
+  PeerOptions peer;  // of each of the endpoints
+  std::vector<std::string> endpoints;
+  std::vector<std::string> configs;
   std::string timeout = "5s";
 };
 
@@ -140,23 +146,16 @@ void probe_otlp(Steps& steps, const PeerOptions& peer, Milliseconds timeout) {
   steps.fail("otlp", fmt::format("{}: {}", later ? "not taken now" : "refused", outcome->message));
 }
 
-int probe(ProbeOptions options) {
-  PeerOptions& peer = options.peer;
+int probe_peer(PeerOptions peer, Milliseconds limit) {
   const Result<Endpoint> endpoint = parse_endpoint(peer.endpoint);
-  const auto timeout = parse_duration(options.timeout);
-  if (!endpoint || !timeout || *timeout < Milliseconds{1}) {
-    fmt::print(stderr, "{}\n",
-               !endpoint ? peer.endpoint + ": " + endpoint.error().message
-                         : "--timeout: expected a duration such as 5s");
+  if (!endpoint) {
+    fmt::print(stderr, "{}: {}\n", peer.endpoint, endpoint.error().message);
     return 2;
   }
-  const auto limit = std::chrono::duration_cast<Milliseconds>(*timeout);
   peer.http = peer.http || !endpoint->path.empty() || endpoint->port == "4318";
   peer.insecure = peer.insecure || endpoint->is_plain;
   fmt::print("{}: OTLP over {}, {}\n", peer.endpoint, peer.http ? "HTTP" : "gRPC",
              peer.insecure ? "in the clear" : "TLS");
-  std::signal(SIGPIPE, SIG_IGN);
-
   Steps steps;
   steps.begin();
   const Result<std::vector<Address>> addresses = resolve(*endpoint);
@@ -174,14 +173,65 @@ int probe(ProbeOptions options) {
   return steps.failed() ? 1 : 0;
 }
 
+// The exporters of the configurations behind the endpoints of the command line.
+Result<std::vector<ConfigTarget>> targets_of(ProbeOptions& options) {
+  std::vector<ConfigTarget> targets;
+  if (const Status read = add_token_of_file(options.peer); !read) {
+    return std::unexpected(read.error());
+  }
+  for (const std::string& endpoint : options.endpoints) {
+    targets.push_back({.exporter = "", .peer = options.peer});
+    targets.back().peer.endpoint = endpoint;
+  }
+  if (!options.configs.empty()) {
+    Result<std::vector<ConfigTarget>> found = config_targets(options.configs);
+    if (!found) return found;
+    std::ranges::move(*found, std::back_inserter(targets));
+  }
+  if (targets.empty()) return permanent("name an endpoint, or --config");
+  return targets;
+}
+
+int probe(ProbeOptions options) {
+  const auto timeout = parse_duration(options.timeout);
+  if (!timeout || *timeout < Milliseconds{1}) {
+    fmt::print(stderr, "--timeout: expected a duration such as 5s\n");
+    return 2;
+  }
+  const Result<std::vector<ConfigTarget>> targets = targets_of(options);
+  if (!targets) {
+    fmt::print(stderr, "{}\n", targets.error().message);
+    return 2;
+  }
+  std::signal(SIGPIPE, SIG_IGN);
+  int worst = 0;
+  for (const ConfigTarget& target : *targets) {
+    if (!target.exporter.empty()) fmt::print("exporters::{}, ", target.exporter);
+    if (!target.not_probed.empty()) {
+      fmt::print("{}: not probed: {}\n", target.peer.endpoint, target.not_probed);
+      worst = std::max(worst, 1);
+      continue;
+    }
+    std::fflush(stdout);
+    worst = std::max(worst,
+                     probe_peer(target.peer, std::chrono::duration_cast<Milliseconds>(*timeout)));
+  }
+  return worst;
+}
+
 }  // namespace
 
 std::function<int()> declare_probe(CLI::App& app) {
   auto options = std::make_shared<ProbeOptions>();
-  app.add_option("ENDPOINT", options->peer.endpoint, "host:port, or a URL")->required();
+  app.add_option("ENDPOINT", options->endpoints, "host:port, or a URL; several are probed in turn");
+  app.add_option(
+      "--config", options->configs,
+      "Probe the OTLP exporters of a configuration, with their certificates, headers and "
+      "tokens: a file, env:VARIABLE or yaml:TEXT; repeat to merge several in order");
   declare_peer_options(app, options->peer);
   app.add_option("--timeout", options->timeout, "Of each step")->capture_default_str();
-  app.footer("Exit code: 0 all steps passed, 1 one did not, 2 the endpoint cannot be read.");
+  app.footer(
+      "Exit code: 0 all steps passed, 1 one did not, 2 an endpoint or a file cannot be read.");
   return [options] { return probe(*options); };
 }
 

@@ -119,6 +119,10 @@ void complete(SendOptions& options) {
 }
 
 int send(SendOptions& options) {
+  if (const Status read = add_token_of_file(options.peer); !read) {
+    fmt::print(stderr, "{}\n", read.error().message);
+    return 1;
+  }
   Result<std::unique_ptr<Sender>> sender = Sender::open(options.peer);
   if (!sender) {
     fmt::print(stderr, "{}\n", sender.error().message);
@@ -156,7 +160,7 @@ void declare_load_options(CLI::App& app, SendOptions& options) {
       ->check(CLI::Range(0U, kMaxChildSpans))
       ->capture_default_str();
   app.add_option("--status-code", options.status, "Of every span")
-      ->check(CLI::IsMember({"unset", "ok", "error"}, CLI::ignore_case))
+      ->transform(CLI::IsMember({"unset", "ok", "error"}, CLI::ignore_case))
       ->capture_default_str();
   app.add_option("--resource-attribute,--otlp-attributes", options.resource_attributes,
                  "key=value; repeatable. OTEL_RESOURCE_ATTRIBUTES counts as well");

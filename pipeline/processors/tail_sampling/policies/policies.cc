@@ -29,6 +29,7 @@ Policies& Policies::operator=(Policies&&) noexcept = default;
 Decision Policies::ask(Entry& entry, const Question& question) {
   const Decision decision = entry.policy->decide(question);
   entry.decision = decision;
+  ++entry.executions;
   if (decision == Decision::kError) {
     ++errors_;
   } else {
@@ -106,6 +107,8 @@ void Policies::set_probability(Verdict& verdict, const Question& question) {
 void Policies::publish_counts() {
   for (std::size_t i = 0; i < policies_.size(); ++i) {
     Entry& entry = policies_[i];
+    if (entry.executions == 0) continue;
+    counters_->executions(i).add(std::exchange(entry.executions, 0));
     for (const Decision decision :
          {Decision::kNotSampled, Decision::kSampled, Decision::kDropped}) {
       const auto number = static_cast<std::size_t>(decision);

@@ -75,6 +75,7 @@ class Policies {
     // Since the last publish_counts(), by decision.
     std::array<std::uint64_t, 3> traces = {};
     std::array<std::uint64_t, 3> spans = {};
+    std::uint64_t executions = 0;
   };
 
   Decision ask(Entry& entry, const Question& question);

@@ -35,6 +35,10 @@ PolicyCounters::PolicyCounters(const std::vector<PolicySettings>& settings,
     policies_.push_back({counters_of(metrics, processor_id, name, "not_sampled"),
                          counters_of(metrics, processor_id, name, "sampled"),
                          counters_of(metrics, processor_id, name, "dropped")});
+    executions_.push_back(
+        &metrics.counter("otelcol_processor_tail_sampling_sampling_policy_execution_count",
+                         "Times that a policy was asked about a trace.",
+                         {{"processor", std::string(processor_id)}, {"policy", name}}));
   }
 }
 

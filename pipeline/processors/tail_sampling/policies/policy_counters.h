@@ -29,10 +29,13 @@ class PolicyCounters {
   const OfDecision& of(std::size_t policy, Decision decision) const {
     return policies_[policy][static_cast<std::size_t>(decision)];
   }
+  // How often a policy was asked about a trace, errors included.
+  Counter& executions(std::size_t policy) const { return *executions_[policy]; }
   Counter& errors() const { return errors_; }
 
  private:
   std::vector<std::array<OfDecision, 3>> policies_;
+  std::vector<Counter*> executions_;  // by policy; never null
   Counter& errors_;
 };
 

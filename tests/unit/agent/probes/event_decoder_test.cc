@@ -187,6 +187,23 @@ TEST(DecodeEvent, ContradictoryGrpcCalls) {
   expect_malformed(RawRecord(good, KS_EVENT_GRPC_CALL, "12345678").view(), Malformed::kSize);
 }
 
+TEST(DecodeEvent, Cgroups) {
+  ks_cgroup_event event{};
+  std::memcpy(event.path, "/kubepods", 9);
+  RawRecord record(event, KS_EVENT_CGROUP);
+  const auto decoded = decode_event(record.view());
+  ASSERT_TRUE(decoded.has_value());
+  EXPECT_EQ(std::get<CgroupView>(*decoded).path, "/kubepods");
+  EXPECT_FALSE(std::get<CgroupView>(*decoded).is_cut);
+  std::memset(event.path, 'x', sizeof event.path);
+  RawRecord cut(event, KS_EVENT_CGROUP);
+  const auto decoded_cut = decode_event(cut.view());
+  ASSERT_TRUE(decoded_cut.has_value());
+  EXPECT_EQ(std::get<CgroupView>(*decoded_cut).path, std::string(sizeof event.path, 'x'));
+  EXPECT_TRUE(std::get<CgroupView>(*decoded_cut).is_cut);
+  expect_malformed(RawRecord(event, KS_EVENT_CGROUP, "12345678").view(), Malformed::kSize);
+}
+
 TEST(DecodeEvent, FixedKinds) {
   ks_close_event close{};
   close.stage = KS_CLOSE_FINAL;
@@ -209,7 +226,7 @@ TEST(DecodeEvent, SizesComeFirst) {
   }
   for (const ks_event_kind kind :
        {KS_EVENT_TRANSFER, KS_EVENT_CONNECT, KS_EVENT_CLOSE, KS_EVENT_EXEC, KS_EVENT_FORK,
-        KS_EVENT_EXIT, KS_EVENT_GRPC_CALL}) {
+        KS_EVENT_EXIT, KS_EVENT_GRPC_CALL, KS_EVENT_CGROUP}) {
     struct {
       ks_event_header header;
     } only_header{};

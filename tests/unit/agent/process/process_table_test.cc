@@ -53,13 +53,14 @@ class ProcessTableTest : public ::testing::Test {
     const std::string bytes = FakeProc::joined(args).substr(0, sizeof event.args);
     std::memcpy(event.args, bytes.data(), bytes.size());
     event.args_bytes = static_cast<ks_u32>(bytes.size());
+    event.cgroup = cgroup_;
     table().on_exec(event);
   }
   void fork(std::uint32_t tgid, std::uint32_t parent) {
-    table().on_fork({{now_, KS_EVENT_FORK, sizeof(ks_fork_event)}, tgid, parent});
+    table().on_fork({{now_, KS_EVENT_FORK, sizeof(ks_fork_event)}, tgid, parent, cgroup_});
   }
   void exit(std::uint32_t tgid) {
-    table().on_exit({{now_, KS_EVENT_EXIT, sizeof(ks_exit_event)}, tgid, 0});
+    table().on_exit({{now_, KS_EVENT_EXIT, sizeof(ks_exit_event)}, tgid, 0, cgroup_});
   }
   std::string name(std::uint32_t tgid) { return table().find(tgid).service_name; }
   std::uint64_t failures(ReadFailure reason) {
@@ -70,6 +71,7 @@ class ProcessTableTest : public ::testing::Test {
   FakeProc proc_;
   ProcessTable::Settings settings_;
   std::uint64_t now_ = 100 * kSecond;
+  ks_cgroup cgroup_{};  // of the events that come next
   std::unique_ptr<ProcessTable> table_;
 };
 
@@ -431,6 +433,146 @@ TEST_F(ProcessTableTest, RevisionsAreNeverUsedTwice) {
     exec(tgid, 1, {"y"});
     EXPECT_TRUE(revisions.insert(table().find(tgid).revision).second);
   }
+}
+
+// --- containers ---
+
+const std::string kContainerA(64, 'a');
+const std::string kContainerB(64, 'b');
+
+std::string cgroup_path(const std::string& container) {
+  return "/kubepods/burstable/pod6a4ce4a0-ba47-11ea-b2a7-0cc47ac5979e/" + container;
+}
+
+class ProcessContainerTest : public ProcessTableTest {
+ protected:
+  // /proc/<tgid>/cgroup of a process that runs.
+  void put(std::uint32_t tgid, const std::string& path) {
+    FakeProc::write(proc_.folder(tgid) / "cgroup", "4:memory:" + path + "\n0::/\n");
+  }
+  void cgroup_event(std::uint64_t id, std::uint32_t tgid, const std::string& path,
+                    bool is_cut = false) {
+    ks_cgroup_event event{};
+    event.header = {now_, KS_EVENT_CGROUP, sizeof event};
+    event.cgroup = {.id = id, .hierarchy = 4, .reserved = 0};
+    event.tgid = tgid;
+    table().on_cgroup(event, path, is_cut);
+  }
+  void make(std::uint64_t id, const std::string& path) { cgroup_event(id, 0, path); }
+  void move(std::uint32_t tgid, std::uint64_t id, const std::string& path) {
+    cgroup_event(id, tgid, path);
+  }
+  // The cgroup that the next events say.
+  void in(std::uint64_t id) { cgroup_ = {.id = id, .hierarchy = 4, .reserved = 0}; }
+  std::string container(std::uint32_t tgid) { return table().find(tgid).container.container_id; }
+};
+
+TEST_F(ProcessContainerTest, IsReadWithTheProcess) {
+  proc_.start(python(7, 50, "/srv/shop/app.py"));
+  put(7, cgroup_path(kContainerA));
+  EXPECT_EQ(container(7), kContainerA);
+  EXPECT_EQ(table().find(7).container.pod_uid, "6a4ce4a0-ba47-11ea-b2a7-0cc47ac5979e");
+  proc_.start(python(8, 50, "/srv/shop/app.py"));
+  put(8, "/system.slice/shop.service");
+  EXPECT_EQ(container(8), "") << "a program of the node itself";
+}
+
+TEST_F(ProcessContainerTest, OfAProcessThatIsGoneTheExecSaysIt) {
+  make(31, cgroup_path(kContainerA));
+  in(31);
+  exec(7, 1, {"/usr/bin/curl", "http://shop/"}, "curl");
+  EXPECT_EQ(container(7), kContainerA);
+  EXPECT_TRUE(table().find(7).degraded);
+}
+
+TEST_F(ProcessContainerTest, OfAForkThatIsGoneTheForkSaysIt) {
+  make(31, cgroup_path(kContainerA));
+  fork(7, 3);
+  in(31);
+  fork(8, 3);
+  EXPECT_EQ(container(7), "");
+  EXPECT_EQ(container(8), kContainerA);
+}
+
+TEST_F(ProcessContainerTest, TheExitSaysItOfAProcessOlderThanTheAgent) {
+  make(31, cgroup_path(kContainerA));
+  fork(7, 3);  // enters it, without a cgroup
+  in(31);
+  exit(7);
+  EXPECT_EQ(container(7), kContainerA);
+}
+
+TEST_F(ProcessContainerTest, MovedAfterItWasLookedAt) {
+  proc_.start(python(7, 50, "/srv/shop/app.py"));
+  put(7, "/system.slice/containerd.service");
+  EXPECT_EQ(container(7), "");
+  const std::uint64_t revision = table().find(7).revision;
+  put(7, cgroup_path(kContainerA));
+  EXPECT_EQ(container(7), "") << "nobody has said so";
+  move(7, 31, cgroup_path(kContainerA));
+  EXPECT_EQ(container(7), kContainerA);
+  EXPECT_NE(table().find(7).revision, revision);
+  EXPECT_EQ(counters().container_changes, 1u);
+  EXPECT_EQ(name(7), "shop");
+}
+
+TEST_F(ProcessContainerTest, MovedAndGone) {
+  proc_.start(python(7, 50, "/srv/shop/app.py"));
+  put(7, "/system.slice/containerd.service");
+  EXPECT_EQ(container(7), "");
+  move(7, 31, cgroup_path(kContainerA));
+  proc_.end(7);
+  in(31);
+  exit(7);
+  EXPECT_EQ(container(7), kContainerA);
+  EXPECT_EQ(name(7), "shop");
+}
+
+TEST_F(ProcessContainerTest, AnEndingProcessIsShownInTheRoot) {
+  make(31, cgroup_path(kContainerA));
+  in(31);
+  exec(7, 1, {"/usr/bin/curl"}, "curl");
+  proc_.start(python(7, 50, "/srv/shop/app.py"));
+  put(7, "/");
+  EXPECT_EQ(container(7), kContainerA);
+}
+
+TEST_F(ProcessContainerTest, ANewProgramIsLookedAtAnew) {
+  proc_.start(python(7, 50, "/srv/shop/app.py"));
+  put(7, cgroup_path(kContainerA));
+  EXPECT_EQ(container(7), kContainerA);
+  put(7, cgroup_path(kContainerB));
+  exec(7, 1, {"python3", "/srv/shop/app.py"});
+  EXPECT_EQ(container(7), kContainerB);
+}
+
+TEST_F(ProcessContainerTest, TwoContainersOfOneProgram) {
+  make(31, cgroup_path(kContainerA));
+  make(32, cgroup_path(kContainerB));
+  in(31);
+  fork(7, 3);
+  in(32);
+  fork(8, 3);
+  EXPECT_EQ(container(7), kContainerA);
+  EXPECT_EQ(container(8), kContainerB);
+}
+
+TEST_F(ProcessContainerTest, APathThatWasCutIsNotBelieved) {
+  cgroup_event(31, 0, cgroup_path(kContainerA), true);
+  in(31);
+  exec(7, 1, {"/usr/bin/curl"}, "curl");
+  EXPECT_EQ(container(7), "");
+  EXPECT_EQ(counters().cgroup_paths_cut, 1u);
+}
+
+TEST_F(ProcessContainerTest, ASweepSeesMovesThatNobodyTold) {
+  proc_.start(python(7, 50, "/srv/shop/app.py"));
+  put(7, "/");
+  EXPECT_EQ(container(7), "");
+  put(7, cgroup_path(kContainerA));
+  wait(60);
+  table().sweep(now_);
+  EXPECT_EQ(container(7), kContainerA);
 }
 
 }  // namespace

@@ -88,6 +88,7 @@ TEST(Ledger, IsCollectedAsMetrics) {
   stage.take(5);
   stage.hold(4);
   stage.dropped("malformed").add(1);
+  stage.dropped("too_large");  // never happened: is there, for rates and alerts
   const MetricLabels labels{{"stage", "receivers/otlp"}, {"unit", "spans"}};
   MetricLabels with_reason = labels;
   with_reason.emplace("reason", "malformed");
@@ -96,6 +97,8 @@ TEST(Ledger, IsCollectedAsMetrics) {
   EXPECT_EQ(metrics.value("kernspan_stage_held", labels), 4);
   EXPECT_EQ(metrics.value("kernspan_stage_refused", labels), 0);
   EXPECT_EQ(metrics.value("kernspan_stage_dropped", with_reason), 1);
+  with_reason["reason"] = "too_large";
+  EXPECT_EQ(metrics.value("kernspan_stage_dropped", with_reason), 0);
 }
 
 }  // namespace

@@ -8,6 +8,7 @@
 #include <thread>
 
 #include "pipeline/component/request_peer.h"
+#include "pipeline/kubernetes/image_name.h"
 #include "pipeline/processors/k8s_attributes/pod_identity.h"
 #include "tests/unit/pipeline/fake_clock.h"
 #include "tests/unit/pipeline/kubernetes/api_simulator.h"
@@ -374,12 +375,12 @@ TEST(PodTable, ForgetsPodsAfterTheGraceAndKnowsNoMoreThanItMay) {
 }
 
 TEST(KubeObjects, ImagesAndDeployments) {
-  EXPECT_EQ(parse_image("nginx").tag, "latest");
-  EXPECT_EQ(parse_image("host:5000/nginx").repository, "host:5000/nginx");
-  EXPECT_EQ(parse_image("host:5000/nginx").tag, "latest");
-  EXPECT_EQ(parse_image("nginx:1@sha256:a").tag, "1");
-  EXPECT_EQ(parse_image("nginx@sha256:a").tag, "");
-  EXPECT_EQ(parse_image("nginx@sha256:a").repository, "nginx");
+  EXPECT_EQ(kube::parse_image("nginx").tag, "latest");
+  EXPECT_EQ(kube::parse_image("host:5000/nginx").repository, "host:5000/nginx");
+  EXPECT_EQ(kube::parse_image("host:5000/nginx").tag, "latest");
+  EXPECT_EQ(kube::parse_image("nginx:1@sha256:a").tag, "1");
+  EXPECT_EQ(kube::parse_image("nginx@sha256:a").tag, "");
+  EXPECT_EQ(kube::parse_image("nginx@sha256:a").repository, "nginx");
   EXPECT_EQ(deployment_of_replicaset("web-api-5d9c7b8f6c"), "web-api");
   EXPECT_EQ(deployment_of_replicaset("web"), "");
 }

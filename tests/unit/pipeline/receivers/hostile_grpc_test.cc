@@ -79,6 +79,23 @@ TEST(HostileGrpc, AnnouncingAMessageOfTwoGigabytesCostsNothing) {
   }
 }
 
+// More of them than there are places for calls.
+TEST(HostileGrpc, CallsWithoutAMessageKeepTheirPlacesForAWhileOnly) {
+  constexpr int kCalls = 200;
+  ReceivingPeer receiver(GrpcServerSettings{.message_timeout = std::chrono::milliseconds(300)});
+  std::vector<HttpClient> silent;
+  for (int i = 0; i < kCalls; ++i) {
+    silent.emplace_back(receiver.receiver->port());
+    ASSERT_TRUE(silent.back().send(call_head()));
+  }
+  SendingPeer sender("{endpoint: '" + receiver.endpoint() +
+                     "', tls: {insecure: true}, retry_on_failure: {enabled: false}, timeout: 60s}");
+  EXPECT_TRUE(sender.send(otlp::reference_bytes(1)));
+  EXPECT_TRUE(receiver.consumer.wait_for_spans(1));
+  EXPECT_GT(receiver.wait_for_refused_requests("message_timeout"), 0);
+  sender.stop();
+}
+
 TEST(HostileGrpc, GarbageOnThePortHurtsNobody) {
   ReceivingPeer receiver;
   for (const std::string& garbage :

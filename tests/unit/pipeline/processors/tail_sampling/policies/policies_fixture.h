@@ -45,6 +45,11 @@ class PoliciesUnderTest {
   double spans(const std::string& policy, const std::string& decision) {
     return count("spans", policy, decision);
   }
+  double executions(const std::string& policy) {
+    policies_->publish_counts();
+    return stage_.metric("otelcol_processor_tail_sampling_sampling_policy_execution_count",
+                         {{"processor", "tail_sampling"}, {"policy", policy}});
+  }
   double errors() {
     policies_->publish_counts();
     return stage_.metric("otelcol_processor_tail_sampling_sampling_policy_evaluation_error",

@@ -28,6 +28,18 @@ TEST(PoliciesTest, CountTracesAndSpansByWhatEachPolicySays) {
   EXPECT_EQ(policies.traces("all", "sampled"), 2);
   EXPECT_EQ(policies.spans("all", "sampled"), 5);
   EXPECT_EQ(policies.traces("all", "dropped"), 0);
+  EXPECT_EQ(policies.executions("errors"), 2);
+  EXPECT_EQ(policies.executions("all"), 2);
+}
+
+TEST(PoliciesTest, CountHowOftenEachWasAsked) {
+  PoliciesUnderTest policies(
+      "[{name: no, type: drop, drop: {drop_sub_policy: [{type: status_code, status_code: "
+      "{status_codes: [ERROR]}}]}}, {name: all, type: always_sample}]");
+  policies.decide({{"spans", {{{"status", "ERROR"}}}}});  // dropped: nothing else is asked
+  policies.decide({{"spans", 1}});
+  EXPECT_EQ(policies.executions("no"), 2);
+  EXPECT_EQ(policies.executions("all"), 1);
 }
 
 TEST(PoliciesTest, ANamedProcessorPutsItsNameInFront) {

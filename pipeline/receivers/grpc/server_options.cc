@@ -1,4 +1,4 @@
-#include "pipeline/receivers/otlp/grpc_server_options.h"
+#include "pipeline/receivers/grpc/server_options.h"
 
 #include <grpcpp/resource_quota.h>
 #include <grpcpp/security/tls_certificate_provider.h>

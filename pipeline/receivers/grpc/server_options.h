@@ -6,7 +6,7 @@
 #include <memory>
 
 #include "pipeline/base/error.h"
-#include "pipeline/receivers/otlp/otlp_settings.h"
+#include "pipeline/receivers/grpc/server_settings.h"
 
 namespace kernspan {
 

@@ -1,0 +1,70 @@
+variable "name" {
+  description = "Prefix of the names of what is made."
+  type        = string
+  default     = "kernspan-otlp"
+
+  validation {
+    condition     = can(regex("^[a-z][a-z0-9-]{0,40}$", var.name))
+    error_message = "Small letters, digits and hyphens, beginning with a letter, at most 41 characters."
+  }
+}
+
+variable "cluster_cidrs" {
+  description = "Networks that gateways of other clusters send from, by the cluster's name: what the federation tier sees as their address, behind NAT that of the NAT gateway."
+  type        = map(list(string))
+
+  validation {
+    condition     = length(var.cluster_cidrs) > 0
+    error_message = "Name at least one cluster: without any nobody could send."
+  }
+  validation {
+    condition     = alltrue([for cidrs in values(var.cluster_cidrs) : length(cidrs) > 0 && alltrue([for cidr in cidrs : can(cidrhost(cidr, 0))])])
+    error_message = "Each cluster has one or more networks such as 10.0.0.0/16."
+  }
+  validation {
+    condition     = alltrue([for cidr in flatten(values(var.cluster_cidrs)) : !can(regex("/0$", cidr))])
+    error_message = "A network of all addresses would let everybody in. Name the clusters' own."
+  }
+}
+
+variable "ports" {
+  description = "Ports of the federation tier: OTLP over gRPC, and over HTTP."
+  type        = map(number)
+  default     = { grpc = 4317, http = 4318 }
+
+  validation {
+    condition     = length(var.ports) > 0 && alltrue([for port in values(var.ports) : port >= 1 && port <= 65535 && floor(port) == port])
+    error_message = "One or more ports between 1 and 65535."
+  }
+}
+
+variable "resource_group_name" {
+  description = "The resource group of the network security group."
+  type        = string
+
+  validation {
+    condition     = length(var.resource_group_name) > 0
+    error_message = "Name the resource group."
+  }
+}
+
+variable "network_security_group_name" {
+  description = "The network security group of the federation tier's subnet."
+  type        = string
+
+  validation {
+    condition     = length(var.network_security_group_name) > 0
+    error_message = "Name the network security group."
+  }
+}
+
+variable "first_priority" {
+  description = "Priority of the first rule; each cluster takes the next one. Lower ones come first."
+  type        = number
+  default     = 300
+
+  validation {
+    condition     = var.first_priority >= 100 && var.first_priority <= 3900
+    error_message = "Azure's priorities go from 100 to 4096; leave room for one per cluster."
+  }
+}
