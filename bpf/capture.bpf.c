@@ -8,6 +8,7 @@
 #include <bpf/bpf_helpers.h>
 #include <bpf/bpf_tracing.h>
 
+#include "bpf/grpc_core.bpf.h"
 #include "bpf/grpc_go.bpf.h"
 #include "bpf/lifecycle.bpf.h"
 
@@ -131,5 +132,32 @@ int go_handle(struct pt_regs* regs) {
 SEC("?uprobe.multi")
 int go_handle_m(struct pt_regs* regs) {
   on_grpc_call(bpf_get_attach_cookie(regs), KS_GRPC_SERVER, regs->r14, regs->di, regs->cx);
+  return 0;
+}
+
+/* At the beginning of grpc_core::HPackCompressor::Framer::Encode(HttpPathMetadata, const Slice&): the Framer
+ * in DI, the path in SI (HttpPathMetadata is empty, and takes no register). */
+SEC("?uprobe")
+int core_encode(struct pt_regs* regs) {
+  on_core_encode(bpf_get_attach_cookie(regs), regs->di, regs->si, regs->ip);
+  return 0;
+}
+
+/* At the beginning of grpc_chttp2_maybe_complete_recv_initial_metadata(transport, stream). */
+SEC("?uprobe")
+int core_metadata(struct pt_regs* regs) {
+  on_core_metadata(bpf_get_attach_cookie(regs), regs->di, regs->si, regs->ip);
+  return 0;
+}
+
+SEC("?uprobe.multi")
+int core_encode_m(struct pt_regs* regs) {
+  on_core_encode(bpf_get_attach_cookie(regs), regs->di, regs->si, regs->ip);
+  return 0;
+}
+
+SEC("?uprobe.multi")
+int core_metadata_m(struct pt_regs* regs) {
+  on_core_metadata(bpf_get_attach_cookie(regs), regs->di, regs->si, regs->ip);
   return 0;
 }

@@ -13,8 +13,7 @@
 #ifndef KERNSPAN_BPF_GRPC_GO_BPF_H
 #define KERNSPAN_BPF_GRPC_GO_BPF_H
 
-#include "bpf/core_fixes.bpf.h"
-#include "bpf/lifecycle.bpf.h"
+#include "bpf/user_program.bpf.h"
 
 enum {
   KS_GO_INTERFACE_DATA = 8, /* behind the type */
@@ -23,56 +22,7 @@ enum {
   /* A net.Conn may be a structure that begins with the net.Conn that it wraps (a listener's limit, a
    * multiplexer by protocol). */
   KS_GO_CONN_WRAPS_MAX = 2,
-  KS_S_IFMT = 0170000,
-  KS_S_IFSOCK = 0140000,
 };
-
-/* What is needed of a socket. */
-struct ks_go_socket {
-  ks_u64 cookie;      /* 0: none */
-  ks_u64 client_port; /* the local one of a client's socket, the remote one of a server's */
-};
-
-/* 0 where it cannot be read. */
-static __always_inline ks_u64 ks_user_word(ks_u64 address) {
-  ks_u64 word = 0;
-  if (bpf_probe_read_user(&word, sizeof word, (const void*)address)) return 0;
-  return word;
-}
-
-/* The TCP socket behind a descriptor of the current process. */
-static __always_inline struct ks_go_socket ks_socket_of_fd(ks_u64 number, bool is_client) {
-  struct ks_go_socket found = {};
-  const struct task_struct* task = bpf_get_current_task_btf();
-  const struct fdtable* table = task->files->fdt;
-  if (number >= table->max_fds) return found;
-  const void* file = ks_kernel_pointer_at((const char*)table->fd + number * sizeof(void*));
-  if (!file) return found;
-  const void* inode = 0;
-  const void* socket = 0;
-  const void* sk = 0;
-  ks_u16 mode = 0, family = 0, protocol = 0;
-  KS_KERNEL_FIELD(inode, struct file, file, f_inode);
-  KS_KERNEL_FIELD(socket, struct file, file, private_data);
-  if (!inode || !socket) return found;
-  KS_KERNEL_FIELD(mode, struct inode, inode, i_mode);
-  if ((mode & KS_S_IFMT) != KS_S_IFSOCK) return found;
-  KS_KERNEL_FIELD(sk, struct socket, socket, sk);
-  if (!sk) return found;
-  KS_KERNEL_FIELD(family, struct sock, sk, __sk_common.skc_family);
-  KS_KERNEL_FIELD(protocol, struct sock, sk, sk_protocol);
-  if ((family != KS_AF_INET && family != KS_AF_INET6) || protocol != KS_IPPROTO_TCP) return found;
-  ks_u16 port = 0;
-  if (is_client) {
-    KS_KERNEL_FIELD(port, struct sock, sk, __sk_common.skc_num);
-  } else {
-    KS_KERNEL_FIELD(port, struct sock, sk, __sk_common.skc_dport);
-    port = __builtin_bswap16(port);
-  }
-  found.client_port = port;
-  KS_KERNEL_FIELD(found.cookie, struct sock, sk, __sk_common.skc_cookie.counter);
-  return found;
-}
 
 /* The cookie of the socket that the net.Conn at this address is; 0: not known. */
 static __always_inline ks_u64 ks_go_connection(const struct ks_go_layout* layout, ks_u64 conn,
@@ -82,7 +32,7 @@ static __always_inline ks_u64 ks_go_connection(const struct ks_go_layout* layout
     conn = ks_user_word(conn + KS_GO_INTERFACE_DATA);
     const ks_u64 fd = ks_user_word(conn);
     if (!fd) return 0;
-    const struct ks_go_socket socket =
+    const struct ks_program_socket socket =
         ks_socket_of_fd(ks_user_word(fd + layout->fd_sysfd), is_client);
     if (!socket.cookie) continue;
     const ks_u32 end = is_client ? layout->fd_local : layout->fd_remote;
@@ -90,20 +40,6 @@ static __always_inline ks_u64 ks_go_connection(const struct ks_go_layout* layout
     if (ks_user_word(address + KS_GO_TCP_ADDR_PORT) == socket.client_port) return socket.cookie;
   }
   return 0;
-}
-
-static __always_inline void ks_set_method(struct ks_grpc_call_event* event, ks_u64 text) {
-  const ks_u64 begin = ks_user_word(text);
-  ks_u64 bytes = ks_user_word(text + KS_GO_STRING_LENGTH);
-  if (bytes > KS_GRPC_METHOD_BYTES_MAX) {
-    ks_count(KS_COUNT_CALL_METHOD_CUT);
-    return;
-  }
-  if (bpf_probe_read_user(event->method, bytes, (const void*)begin)) {
-    ks_count(KS_COUNT_READ_FAILED);
-    return;
-  }
-  event->method_bytes = bytes;
 }
 
 /* `stream`: what NewStream returns or handleStream takes. `transport`: the http2Server; a client's is
@@ -140,7 +76,8 @@ static __always_inline void on_grpc_call(ks_u64 slot, ks_u32 role, ks_u64 gorout
   event->tid = (ks_u32)pid_tgid;
   event->stream = id;
   event->role = role;
-  ks_set_method(event, stream + layout->stream_method);
+  const ks_u64 method = stream + layout->stream_method;
+  ks_set_method(event, ks_user_word(method), ks_user_word(method + KS_GO_STRING_LENGTH));
   ks_submit(event);
 }
 

@@ -16,38 +16,19 @@ enum {
   KS_TCP_LAST_ACK = 9,
 };
 
-/* Room for one record of a fixed size, its header filled in; NULL (counted under `full`) when there
- * is none. */
-#define KS_RESERVE(type, event_kind, full)                                        \
-  ({                                                                              \
-    struct type* reserved = bpf_ringbuf_reserve(&events, sizeof(struct type), 0); \
-    if (reserved) {                                                               \
-      __builtin_memset(reserved, 0, sizeof *reserved);                            \
-      reserved->header.ts_ns = bpf_ktime_get_ns();                                \
-      reserved->header.kind = event_kind;                                         \
-      reserved->header.size = sizeof(struct type);                                \
-    } else {                                                                      \
-      ks_count(full);                                                             \
-    }                                                                             \
-    reserved;                                                                     \
-  })
-
-static __always_inline void ks_submit(void* event) {
-  bpf_ringbuf_submit(event, BPF_RB_NO_WAKEUP);
-  ks_count(KS_COUNT_SUBMITTED);
-}
-
 /* In the context of the thread that calls connect(). */
 static __always_inline void on_connect(struct sock* sk) {
   struct task_struct* task = bpf_get_current_task_btf();
   const ks_u64 pid_tgid = bpf_get_current_pid_tgid();
   if (task->flags & KS_PF_KTHREAD) return;
+  if (!sees_connects) sees_connects = 1;
   struct ks_socket* socket = KS_MAKE_SOCKET_STORAGE(sockets, sk);
   if (socket) {
     /* A socket may be connected again after a failure, or to somebody else. */
     if (socket->protocol == KS_PROTOCOL_HTTP2) bpf_sk_storage_delete(&http2_sockets, sk);
     __builtin_memset(socket, 0, sizeof *socket);
     socket->is_from_first = 1;
+    socket->is_connector = 1;
   } else {
     ks_count(KS_COUNT_NO_STORAGE);
   }

@@ -10,6 +10,7 @@
 #include "bpf/abi/counters.h"
 #include "bpf/abi/events.h"
 #include "bpf/abi/go_layout.h"
+#include "bpf/abi/grpc_core_layout.h"
 #include "bpf/http2_state.h"
 #include "bpf/http2_transfer.h"
 #include "bpf/message_state.h"
@@ -148,6 +149,14 @@ struct {
   __type(value, struct ks_go_layout);
 } go_layouts SEC(".maps");
 
+/* The layouts of gRPC's C core (bpf/grpc_core.bpf.h), by the build's number. Written by user space. */
+struct {
+  __uint(type, BPF_MAP_TYPE_ARRAY);
+  __uint(max_entries, KS_GRPC_CORE_LAYOUTS_MAX);
+  __type(key, ks_u32);
+  __type(value, struct ks_grpc_core_layout);
+} core_layouts SEC(".maps");
+
 /* The agent itself, never traced. */
 const volatile __u32 agent_tgid = 0;
 
@@ -156,6 +165,27 @@ static __always_inline void ks_count(ks_u32 counter) {
   ks_u32 cpu = bpf_get_smp_processor_id();
   struct ks_cpu_counters* row = bpf_map_lookup_elem(&counters, &cpu);
   if (row && counter < KS_COUNTER_COUNT) __sync_fetch_and_add(&row->values[counter], 1);
+}
+
+/* Room for one record of a fixed size, its header filled in; NULL (counted under `full`) when there
+ * is none. */
+#define KS_RESERVE(type, event_kind, full)                                        \
+  ({                                                                              \
+    struct type* reserved = bpf_ringbuf_reserve(&events, sizeof(struct type), 0); \
+    if (reserved) {                                                               \
+      __builtin_memset(reserved, 0, sizeof *reserved);                            \
+      reserved->header.ts_ns = bpf_ktime_get_ns();                                \
+      reserved->header.kind = event_kind;                                         \
+      reserved->header.size = sizeof(struct type);                                \
+    } else {                                                                      \
+      ks_count(full);                                                             \
+    }                                                                             \
+    reserved;                                                                     \
+  })
+
+static __always_inline void ks_submit(void* event) {
+  bpf_ringbuf_submit(event, BPF_RB_NO_WAKEUP);
+  ks_count(KS_COUNT_SUBMITTED);
 }
 
 static __always_inline bool ks_policy_ignores(ks_u32 tgid) {

@@ -78,7 +78,10 @@ struct ks_socket {
   struct ks_message messages[2]; /* by enum ks_direction */
   ks_u8 is_likely_http2;         /* the last transfer looked like it */
   ks_u8 was_switched;            /* a 101 response ended HTTP/1 */
-  ks_u8 reserved[6];
+  ks_u8 is_connector;            /* opened from this side; only where is_from_first */
+  ks_u8 has_randomness;
+  ks_u32 is_shed;
+  ks_u64 randomness; /* of the connection (abi/shed.h); set when has_randomness */
 };
 
 KS_STATIC_ASSERT(sizeof(struct ks_head) == 16);

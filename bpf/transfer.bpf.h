@@ -7,6 +7,7 @@
 #define KERNSPAN_BPF_TRANSFER_BPF_H
 
 #include "bpf/http2.bpf.h"
+#include "bpf/shed.bpf.h"
 #include "bpf/socket.bpf.h"
 #include "bpf/turns.bpf.h"
 
@@ -364,7 +365,8 @@ static __always_inline void ks_set_fixed(struct ks_transfer_event* event, struct
   event->turn = ks_turn_of(task);
   event->tgid = task->tgid;
   event->tid = task->pid;
-  event->flags = socket->is_from_first ? 0 : KS_MIDSTREAM;
+  event->flags = (socket->is_from_first ? 0 : KS_MIDSTREAM) | (shed_step & KS_SHED_STEP_MAX)
+                                                                  << KS_SHED_STEP_SHIFT;
   event->direction = direction;
   event->tail_bytes = 0;
   *(ks_u64*)event->tail = 0;
@@ -416,6 +418,10 @@ static __always_inline void on_transfer(struct sock* sk, int ret, int flags, ks_
       return;
     }
     if (!socket->is_from_first) socket->is_from_first = ks_is_first_byte(tcp, seq, direction);
+  }
+  if (ks_is_shed(sk, socket, direction)) {
+    if (direction == KS_RECV && ret > 0) ks_read_unfollowed();
+    return;
   }
   struct task_struct* task = bpf_get_current_task_btf();
   const struct pt_regs* regs = (const struct pt_regs*)bpf_task_pt_regs(task);

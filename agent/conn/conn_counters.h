@@ -24,6 +24,7 @@ namespace kernspan {
   X(partial_evicted, "partial_evicted")                                                             \
   X(partial_invalid, "partial_invalid")                                                             \
   X(partial_handed_off, "partial_handed_off")                                                       \
+  X(partial_shed, "partial_shed")                                                                   \
   X(partial_shutdown, "partial_shutdown")                                                           \
   X(partial_headers_unknown, "partial_headers_unknown")                                             \
   X(partial_fields_unknown, "partial_fields_unknown")                                               \

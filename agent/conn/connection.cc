@@ -23,6 +23,10 @@ SocketAddress remote_address(const ks_transfer_event& event) {
   return address_of(event.remote_address, event.remote_port);
 }
 
+std::uint8_t shed_step_of(const ks_transfer_event& event) {
+  return (event.flags >> KS_SHED_STEP_SHIFT) & KS_SHED_STEP_MAX;
+}
+
 std::string_view close_error_type(int error) {
   switch (error) {
     case 0:

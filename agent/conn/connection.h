@@ -56,4 +56,7 @@ std::string_view close_error_type(int error);
 SocketAddress local_address(const ks_transfer_event& event);
 SocketAddress remote_address(const ks_transfer_event& event);
 
+// Of how many connections this one was chosen, as a power of two.
+std::uint8_t shed_step_of(const ks_transfer_event& event);
+
 }  // namespace kernspan

@@ -60,6 +60,14 @@ void ConnectionTable::on_close(const ks_close_event& event) {
   connections_.erase(found);
 }
 
+void ConnectionTable::on_shed(std::uint64_t cookie) {
+  const auto found = connections_.find(cookie);
+  if (found == connections_.end()) return;
+  found->second.connection->abandon("shed", environment_.counters.partial_shed);
+  ages_.erase(found->second.age);
+  connections_.erase(found);
+}
+
 void ConnectionTable::on_grpc_call(GrpcCall call) {
   const auto found = connections_.find(call.connection);
   if (found != connections_.end() && found->second.connection->on_grpc_call(call)) return;

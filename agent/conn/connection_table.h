@@ -18,6 +18,8 @@ class ConnectionTable {
 
   void on_transfer(const ks_transfer_event& event, std::string_view bytes, const Caller& caller);
   void on_close(const ks_close_event& event);
+  // The kernel side leaves the connection out from now on; what is open there ends as partial.
+  void on_shed(std::uint64_t cookie);
   void on_grpc_call(GrpcCall call);
 
   // Ends exchanges without activity for `timeout_ns`. Looks at every connection: once a second or so.

@@ -90,6 +90,8 @@ struct Exchange {
   SocketAddress local;
   SocketAddress remote;
   std::uint32_t request_seq = 0;  // TCP sequence number of the request's first byte
+  // When the request began one connection in 2^shed_step was followed (bpf/abi/shed.h).
+  std::uint8_t shed_step = 0;
 
   // CLOCK_MONOTONIC, ns; 0: not yet.
   std::uint64_t start_ns = 0;

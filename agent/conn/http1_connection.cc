@@ -168,6 +168,7 @@ void Http1Connection::fill_request(Exchange& exchange, const http1::Head& head) 
   exchange.local = local_;
   exchange.remote = remote_;
   exchange.request_seq = begin_seq_;
+  exchange.shed_step = shed_step_of(*event_);
   exchange.start_ns = begin_ns_;
   exchange.last_activity_ns = event_->header.ts_ns;
   exchange.method = head.method;

@@ -142,6 +142,7 @@ void Http2Connection::open(Stream& stream, std::uint32_t id, std::int32_t offset
   exchange.local = local_address(*event_);
   exchange.remote = remote_address(*event_);
   exchange.request_seq = event_->tcp_seq + static_cast<std::uint32_t>(offset);
+  exchange.shed_step = shed_step_of(*event_);
   exchange.start_ns = stream.since_ns;
   exchange.version = HttpVersion::k2;
   exchange.method = head.method;

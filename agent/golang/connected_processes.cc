@@ -58,21 +58,26 @@ std::string link_of(const fs::path& path) {
   return fs::read_symlink(path, error).string();
 }
 
-bool has_connection(const fs::path& process, std::map<std::string, Inodes>& by_namespace) {
+// The sockets that a process has open, until `take` says that it is enough.
+template <typename Take>
+void for_each_socket(const fs::path& process, Take take) {
+  std::error_code error;
+  std::size_t seen = 0;
+  for (fs::directory_iterator at(process / "fd", error), end; !error && at != end;
+       at.increment(error)) {
+    if (++seen > kDescriptorsMax) return;
+    const auto inode = number_in(link_of(at->path()), "socket:[");
+    if (inode && !take(*inode)) return;
+  }
+}
+
+const Inodes& established_in(const fs::path& process, std::map<std::string, Inodes>& by_namespace) {
   const auto [place, is_new] = by_namespace.try_emplace(link_of(process / "ns" / "net"));
   if (is_new) {
     add_established(process / "net" / "tcp", place->second);
     add_established(process / "net" / "tcp6", place->second);
   }
-  std::error_code error;
-  std::size_t seen = 0;
-  for (fs::directory_iterator at(process / "fd", error), end; !error && at != end;
-       at.increment(error)) {
-    if (++seen > kDescriptorsMax) return false;
-    const auto inode = number_in(link_of(at->path()), "socket:[");
-    if (inode && place->second.contains(*inode)) return true;
-  }
-  return false;
+  return place->second;
 }
 
 bool is_go(const fs::path& process) {
@@ -82,14 +87,41 @@ bool is_go(const fs::path& process) {
 
 }  // namespace
 
-std::vector<std::uint32_t> connected_go_processes(const std::string& proc_root) {
-  std::vector<std::uint32_t> found;
+std::vector<ConnectedProcess> connected_processes(
+    const std::string& proc_root, const std::function<bool(const fs::path& process)>& is_candidate,
+    std::size_t sockets_max) {
+  std::vector<ConnectedProcess> found;
   std::map<std::string, Inodes> by_namespace;
   std::error_code error;
   for (fs::directory_iterator at(proc_root, error), end; !error && at != end; at.increment(error)) {
     const auto tgid = number_in(at->path().filename().string(), "");
-    if (!tgid || !is_go(at->path()) || !has_connection(at->path(), by_namespace)) continue;
-    found.push_back(static_cast<std::uint32_t>(*tgid));
+    if (!tgid || !is_candidate(at->path())) continue;
+    const Inodes& established = established_in(at->path(), by_namespace);
+    ConnectedProcess process{.tgid = static_cast<std::uint32_t>(*tgid), .sockets = {}};
+    for_each_socket(at->path(), [&](std::uint64_t inode) {
+      if (established.contains(inode)) process.sockets.push_back(inode);
+      return process.sockets.size() < sockets_max;
+    });
+    if (!process.sockets.empty()) found.push_back(std::move(process));
+  }
+  return found;
+}
+
+bool has_socket(const std::string& proc_root, std::uint32_t tgid,
+                const std::vector<std::uint64_t>& sockets) {
+  const std::set<std::uint64_t> wanted(sockets.begin(), sockets.end());
+  bool found = false;
+  for_each_socket(fs::path(proc_root) / std::to_string(tgid), [&](std::uint64_t inode) {
+    found = wanted.contains(inode);
+    return !found;
+  });
+  return found;
+}
+
+std::vector<std::uint32_t> connected_go_processes(const std::string& proc_root) {
+  std::vector<std::uint32_t> found;
+  for (const ConnectedProcess& process : connected_processes(proc_root, is_go, 1)) {
+    found.push_back(process.tgid);
   }
   return found;
 }

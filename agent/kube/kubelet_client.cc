@@ -17,9 +17,6 @@ constexpr std::string_view kStateNames[] = {
 #undef KERNSPAN_KUBELET_NAME
 };
 
-// What a body may keep of its memory between two requests.
-constexpr std::size_t kBodyBytesKept = 256u << 10;
-
 std::uint64_t count_ns(std::chrono::nanoseconds duration) {
   return static_cast<std::uint64_t>(std::max<std::chrono::nanoseconds::rep>(duration.count(), 0));
 }
@@ -112,17 +109,18 @@ KubeletState KubeletClient::ask(bool on_demand) {
 }
 
 KubeletClient::Outcome KubeletClient::request() {
-  body_.clear();
-  if (body_.capacity() > kBodyBytesKept) body_.shrink_to_fit();
+  // The next list is about as long: without growing it needs no room for itself twice.
+  PageString body;
+  body.reserve(last_body_bytes_ + last_body_bytes_ / 8);
   std::string reason;
   const auto answer = connection_.get(
       settings_.target, settings_.timeout,
-      [this](std::string_view piece) {
-        body_ += piece;
-        return body_.size() <= settings_.body_bytes_max;
+      [&](std::string_view piece) {
+        body += piece;
+        return body.size() <= settings_.body_bytes_max;
       },
       &reason, etag_);
-  counters_.body_bytes += body_.size();
+  counters_.body_bytes += body.size();
   if (!answer) {
     return {connection_.was_slow() ? KubeletState::kSlow : KubeletState::kDown,
             answer.error().message};
@@ -144,12 +142,13 @@ KubeletClient::Outcome KubeletClient::request() {
     return {KubeletState::kInvalid,
             fmt::format("it answers {} to GET {}", answer->status, settings_.target)};
   }
-  Outcome outcome = take(body_);
+  last_body_bytes_ = body.size();
+  Outcome outcome = take(body);
   if (outcome.state == KubeletState::kReachable) etag_ = answer->etag;
   return outcome;
 }
 
-KubeletClient::Outcome KubeletClient::take(const std::string& body) {
+KubeletClient::Outcome KubeletClient::take(std::string_view body) {
   const std::uint64_t hash = XXH3_64bits(body.data(), body.size());
   if (hash == body_hash_ && directory_.is_synced()) {
     ++counters_.unchanged;

@@ -13,8 +13,10 @@
 #include <mutex>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <thread>
 
+#include "agent/kube/page_string.h"
 #include "agent/kube/pod_directory.h"
 #include "agent/kube/pod_list.h"
 #include "pipeline/base/clock.h"
@@ -96,7 +98,7 @@ class KubeletClient {
 
   void run();
   Outcome request();
-  Outcome take(const std::string& body);
+  Outcome take(std::string_view body);
   std::string advice(long status) const;
   void publish(const Outcome& outcome, std::uint64_t began_ns);
 
@@ -106,7 +108,7 @@ class KubeletClient {
   ApiConnection connection_;
   PodListReader reader_;
   std::string etag_;
-  std::string body_;
+  std::size_t last_body_bytes_ = 0;
   std::uint64_t body_hash_ = 0;
   std::optional<std::uint64_t> asked_ns_;
   std::uint64_t failures_ = 0;  // in a row

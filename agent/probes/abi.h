@@ -6,4 +6,6 @@
 #include "bpf/abi/counters.h"
 #include "bpf/abi/events.h"
 #include "bpf/abi/go_layout.h"
+#include "bpf/abi/grpc_core_layout.h"
+#include "bpf/abi/shed.h"
 #pragma GCC diagnostic pop

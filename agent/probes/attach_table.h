@@ -74,10 +74,22 @@ inline constexpr std::array kGrpcGo = {
         true},
 };
 
+inline constexpr std::array kMultiGrpcCore = {"core_encode_m", "core_metadata_m", "number_sockets"};
+inline constexpr std::array kUprobeGrpcCore = {"core_encode", "core_metadata", "number_sockets"};
+inline constexpr std::array kGrpcCore = {
+    Variant{kUprobeMultiVariant, kMultiGrpcCore, "uprobes by BPF links (kernel 6.6)", true},
+    Variant{
+        "uprobe", kUprobeGrpcCore,
+        "uprobes by perf events (newer kernels: CAP_SYS_ADMIN); bpf_rdonly_cast (kernel 6.2) or "
+        "no lockdown",
+        true},
+};
+
 }  // namespace attach_table
 
 // What can be left out by its name.
 inline constexpr std::string_view kGrpcGoGroup = "grpc_go";
+inline constexpr std::string_view kGrpcCoreGroup = "grpc_core";
 
 inline constexpr std::array kAttachTable = {
     Group{"transfer", "the heads of messages", true, attach_table::kTransfer},
@@ -89,6 +101,8 @@ inline constexpr std::array kAttachTable = {
     // Without it every sleep of a thread ends its turn (bpf/turns.bpf.h).
     Group{"turns", "when an event loop waits for events", false, attach_table::kTurns},
     Group{kGrpcGoGroup, "methods and goroutines of grpc-go calls", false, attach_table::kGrpcGo},
+    Group{kGrpcCoreGroup, "methods on connections of C core older than the agent", false,
+          attach_table::kGrpcCore},
 };
 
 }  // namespace kernspan::probes

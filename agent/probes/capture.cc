@@ -14,6 +14,7 @@
 #include <utility>
 
 #include "agent/probes/attachment.h"
+#include "agent/probes/grpc_core_attacher.h"
 #include "agent/probes/grpc_go_attacher.h"
 #include "capture.skel.h"
 
@@ -80,7 +81,8 @@ AttachRequest request_for(const CaptureSettings& settings) {
   AttachRequest request;
   request.transfer_variant = settings.variant;
   request.try_all = settings.try_all;
-  if (!settings.grpc_go) request.without = {kGrpcGoGroup};
+  if (!settings.grpc_go) request.without.emplace_back(kGrpcGoGroup);
+  if (!settings.grpc_core) request.without.emplace_back(kGrpcCoreGroup);
   request.log = settings.log;
   request.prepare = [ring_bytes = ring_size(settings.ring_bytes),
                      tgid = settings.agent_tgid](capture_bpf& skeleton) -> Status {
@@ -104,7 +106,9 @@ struct Capture::State {
   CounterMapping mapping;
   std::unique_ptr<ring_buffer, RingDeleter> ring;
   std::unique_ptr<GrpcGoAttacher> grpc_go;  // before the programs go
+  std::unique_ptr<GrpcCoreAttacher> grpc_core;
   int policy_fd = -1;
+  int stats_fd = -1;  // run times are measured while it is open
   std::uint64_t attach_missed = 0;
   std::atomic<std::uint64_t> policy_full = 0;
   // Set during drain().
@@ -115,13 +119,18 @@ struct Capture::State {
   std::chrono::steady_clock::time_point missed_at{};
   std::uint64_t missed = 0;
 
+  ~State() {
+    if (stats_fd >= 0) close(stats_fd);
+  }
+
   static int take_record(void* context, void* data, std::size_t size) {
     auto& state = *static_cast<State*>(context);
     state.sink->on_record({static_cast<const char*>(data), size});
     return ++state.drained < kDrainRecordsMax ? 0 : -EAGAIN;
   }
 
-  std::uint64_t read_missed() const {
+  // One field of what the kernel says of each program, added up.
+  std::uint64_t sum_over_programs(auto field) const {
     std::uint64_t total = 0;
     bpf_program* program = nullptr;
     bpf_object__for_each_program(program, attachment.skeleton->obj) {
@@ -129,7 +138,7 @@ struct Capture::State {
       if (fd < 0) continue;  // not loaded
       bpf_prog_info info{};
       std::uint32_t size = sizeof info;
-      if (bpf_prog_get_info_by_fd(fd, &info, &size) == 0) total += info.recursion_misses;
+      if (bpf_prog_get_info_by_fd(fd, &info, &size) == 0) total += info.*field;
     }
     return total;
   }
@@ -139,7 +148,7 @@ struct Capture::State {
     const auto now = std::chrono::steady_clock::now();
     if (missed_at == std::chrono::steady_clock::time_point{} ||
         now - missed_at >= kMissedInterval) {
-      missed = read_missed();
+      missed = sum_over_programs(&bpf_prog_info::recursion_misses);
       missed_at = now;
     }
     return missed;
@@ -162,6 +171,10 @@ Result<std::unique_ptr<Capture>> Capture::create(const CaptureSettings& settings
     if (group.chosen() == nullptr && !group.is_left_out) ++state->attach_missed;
     if (group.name == kGrpcGoGroup && group.chosen() != nullptr) {
       state->grpc_go = std::make_unique<GrpcGoAttacher>(
+          *state->attachment.skeleton, group.chosen()->name == kUprobeMultiVariant);
+    }
+    if (group.name == kGrpcCoreGroup && group.chosen() != nullptr) {
+      state->grpc_core = std::make_unique<GrpcCoreAttacher>(
           *state->attachment.skeleton, group.chosen()->name == kUprobeMultiVariant);
     }
   }
@@ -223,12 +236,31 @@ void Capture::forget_process(std::uint32_t tgid) {
   static_cast<void>(bpf_map_delete_elem(state_->policy_fd, &tgid));
 }
 
+void Capture::set_shed_step(std::uint32_t step) {
+  std::atomic_ref(state_->attachment.skeleton->bss->shed_step)
+      .store(step, std::memory_order_relaxed);
+}
+
+bool Capture::measure_run_time() {
+  if (state_->stats_fd < 0) state_->stats_fd = bpf_enable_stats(BPF_STATS_RUN_TIME);
+  return state_->stats_fd >= 0;
+}
+
+std::optional<std::uint64_t> Capture::run_time_ns() const {
+  if (state_->stats_fd < 0) return std::nullopt;
+  return state_->sum_over_programs(&bpf_prog_info::run_time_ns);
+}
+
 const ProbeReport& Capture::report() const {
   return state_->report;
 }
 
 golang::ProbeAttacher* Capture::grpc_go() {
   return state_->grpc_go.get();
+}
+
+grpc_core::ProbeAttacher* Capture::grpc_core() {
+  return state_->grpc_core.get();
 }
 
 }  // namespace kernspan::probes

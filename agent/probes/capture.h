@@ -7,10 +7,12 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
 #include "agent/golang/probe_attacher.h"
+#include "agent/grpc_core/probe_attacher.h"
 #include "agent/probes/event_source.h"
 #include "agent/probes/probe_report.h"
 #include "pipeline/base/error.h"
@@ -27,8 +29,9 @@ struct CaptureSettings {
   std::string variant = "auto";
   // Never traced: the process itself. A test that traces its own sockets passes 0.
   std::uint32_t agent_tgid = own_tgid();
-  // Loads the programs that grpc_go() attaches.
+  // Load the programs that grpc_go() and grpc_core() attach.
   bool grpc_go = true;
+  bool grpc_core = true;
   // Tries every variant, also when a better one works, so that the report has its real error.
   bool try_all = false;
   // Takes libbpf's warnings while this Capture is made; by default nobody does. Errors that matter
@@ -54,10 +57,21 @@ class Capture final : public EventSource {
   void ignore_process(std::uint32_t tgid) override;
   void forget_process(std::uint32_t tgid) override;
 
+  // Of all connections one in 2^step is followed from now on (bpf/abi/shed.h). Any thread.
+  void set_shed_step(std::uint32_t step);
+
+  // Makes the kernel measure how long programs run, all of the node, at some 50 ns for each run, until this ends.
+  // False where the kernel does not let us.
+  bool measure_run_time();
+  // How long this capture's programs have run since then; nothing if that is not measured.
+  std::optional<std::uint64_t> run_time_ns() const;
+
   const ProbeReport& report() const;
 
   // Probes executables; lives as long as this. Null if that was not asked for, or the kernel does not take it.
   golang::ProbeAttacher* grpc_go();
+  // The same for processes with gRPC's C core.
+  grpc_core::ProbeAttacher* grpc_core();
 
  private:
   struct State;

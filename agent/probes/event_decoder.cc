@@ -14,12 +14,14 @@ constexpr bool kIsEvent = std::is_trivially_copyable_v<T> && std::is_standard_la
                           alignof(T) == 8 && sizeof(T) % 8 == 0 && offsetof(T, header) == 0;
 static_assert(kIsEvent<ks_transfer_event> && kIsEvent<ks_connect_event> &&
               kIsEvent<ks_close_event> && kIsEvent<ks_exec_event> && kIsEvent<ks_fork_event> &&
-              kIsEvent<ks_exit_event> && kIsEvent<ks_grpc_call_event> && kIsEvent<ks_cgroup_event>);
+              kIsEvent<ks_exit_event> && kIsEvent<ks_grpc_call_event> &&
+              kIsEvent<ks_cgroup_event> && kIsEvent<ks_shed_event>);
 
 using Decoded = std::expected<Event, Malformed>;
 
 constexpr unsigned kKnownFlags = KS_HEAD_START | KS_HEAD_END | KS_HEAD_CUT | KS_MORE_PIECES |
-                                 KS_MIDSTREAM | KS_EOF | KS_STREAM_START | KS_HTTP2;
+                                 KS_MIDSTREAM | KS_EOF | KS_STREAM_START | KS_HTTP2 |
+                                 KS_SHED_STEP_MAX << KS_SHED_STEP_SHIFT;
 // What is said about heads of HTTP/1 has no meaning beside KS_HTTP2.
 constexpr unsigned kHeadFlags = KS_HEAD_START | KS_HEAD_END | KS_HEAD_CUT;
 
@@ -160,6 +162,9 @@ std::expected<Event, Malformed> decode_event(std::string_view record) {
     case KS_EVENT_EXIT:
       return decode_as<ks_exit_event>(
           record, [](const auto& event) -> Decoded { return ExitView{&event}; });
+    case KS_EVENT_SHED:
+      return decode_as<ks_shed_event>(
+          record, [](const auto& event) -> Decoded { return ShedView{&event}; });
     case KS_EVENT_GRPC_CALL:
       return decode_as<ks_grpc_call_event>(record, decode_grpc_call);
     case KS_EVENT_CGROUP:

@@ -36,6 +36,9 @@ struct ForkView {
 struct ExitView {
   const ks_exit_event* event;
 };
+struct ShedView {
+  const ks_shed_event* event;
+};
 struct GrpcCallView {
   const ks_grpc_call_event* event;
   std::string_view method;  // empty: not known
@@ -46,7 +49,7 @@ struct CgroupView {
   bool is_cut;  // the path is longer
 };
 using Event = std::variant<TransferView, ConnectView, CloseView, ExecView, ForkView, ExitView,
-                           GrpcCallView, CgroupView>;
+                           GrpcCallView, CgroupView, ShedView>;
 
 enum class Malformed : std::uint8_t {
   kMisaligned,     // does not begin at a multiple of 8

@@ -3,7 +3,6 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include <cerrno>
 #include <cstring>
@@ -12,6 +11,7 @@
 #include <vector>
 
 #include "agent/probes/attachment.h"
+#include "agent/probes/socket_numbers.h"
 #include "capture.skel.h"
 
 namespace kernspan::probes {
@@ -72,28 +72,11 @@ class GrpcGoAttacher::Probes final : public golang::AttachedProbes {
   std::vector<std::unique_ptr<bpf_link, LinkDeleter>> links_;
 };
 
-// Sockets that are younger than the capture have their numbers from its first record of them.
-Status GrpcGoAttacher::number_sockets() {
-  const std::unique_ptr<bpf_link, LinkDeleter> link(
-      bpf_program__attach_iter(skeleton_.progs.number_sockets, nullptr));
-  if (!link) return permanent(fmt::format("number_sockets: {}", std::strerror(errno)));
-  const int fd = bpf_iter_create(bpf_link__fd(link.get()));
-  if (fd < 0) return permanent(fmt::format("number_sockets: {}", std::strerror(errno)));
-  // The program writes nothing: the end comes when it has seen all files.
-  char byte = 0;
-  ssize_t bytes = 0;
-  do {
-    bytes = read(fd, &byte, sizeof byte);
-  } while (bytes > 0 || (bytes < 0 && (errno == EAGAIN || errno == EINTR)));
-  close(fd);
-  if (bytes < 0) return permanent(fmt::format("number_sockets: {}", std::strerror(errno)));
-  return {};
-}
-
 Result<std::unique_ptr<golang::AttachedProbes>> GrpcGoAttacher::attach(
     const std::string& path, const golang::GrpcGoProgram& program) {
   if (!sockets_are_numbered_) {
-    if (Status numbered = number_sockets(); !numbered) return std::unexpected(numbered.error());
+    if (Status numbered = number_sockets(skeleton_); !numbered)
+      return std::unexpected(numbered.error());
     sockets_are_numbered_ = true;
   }
   std::uint32_t slot = 0;

@@ -25,8 +25,6 @@ class GrpcGoAttacher final : public golang::ProbeAttacher {
  private:
   class Probes;
 
-  Status number_sockets();
-
   capture_bpf& skeleton_;
   const bool is_multi_;
   std::bitset<KS_GO_LAYOUTS_MAX> used_slots_;

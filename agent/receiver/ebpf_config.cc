@@ -45,7 +45,13 @@ Result<EbpfConfig> EbpfConfig::read(const ConfigNode& node, ConfigWarnings& warn
   reader.choice<std::string>("capture_variant", &config.capture_variant,
                              {{"auto", "auto"}, {"tracepoint", "tracepoint"}, {"fexit", "fexit"}});
   reader.string("record_file", &config.record_file);
-  reader.section("uprobes").boolean("grpc_go", &config.uprobes_grpc_go);
+  ConfigReader& uprobes = reader.section("uprobes");
+  uprobes.boolean("grpc_go", &config.uprobes_grpc_go);
+  uprobes.boolean("grpc_core", &config.uprobes_grpc_core);
+
+  ConfigReader& budget = reader.section("overhead_budget");
+  budget.number("max_cpus", &config.overhead_budget.max_cpus, 0, 1024);
+  budget.number("min_probability", &config.overhead_budget.min_probability, 1.0 / 32768, 1);
 
   TracerSettings& tracer = config.tracer;
   reader.string_list("include_executables", &tracer.policy.include_executables);

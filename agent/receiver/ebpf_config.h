@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "agent/receiver/kubernetes_config.h"
+#include "agent/receiver/overhead_budget.h"
 #include "agent/receiver/span_settings.h"
 #include "agent/receiver/tracer.h"
 #include "pipeline/component/config_node.h"
@@ -19,8 +20,10 @@ struct EbpfConfig {
   std::string capture_variant = "auto";  // auto, tracepoint or fexit
   std::string record_file;               // raw events are also written here; empty: they are not
   bool uprobes_grpc_go = true;
+  bool uprobes_grpc_core = true;
   // Files that stand for network namespaces (/proc/1/ns/net); empty: programs of all are traced.
   std::vector<std::string> network_namespaces;
+  OverheadBudgetSettings overhead_budget;
   std::string selectors_file;  // empty: the selectors are tracer.selectors
   SpanSettings http;           // what a file of selectors begins with
   TracerSettings tracer;

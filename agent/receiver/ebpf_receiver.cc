@@ -46,7 +46,11 @@ void log_probes(const probes::ProbeReport& report) {
 }  // namespace
 
 EbpfReceiver::EbpfReceiver(EbpfConfig config, const ComponentContext& context, Consumer& next)
-    : config_(std::move(config)), clock_(context.clock), next_(next), telemetry_(context) {}
+    : config_(std::move(config)),
+      clock_(context.clock),
+      next_(next),
+      telemetry_(context),
+      budget_(config_.overhead_budget) {}
 
 EbpfReceiver::~EbpfReceiver() {
   stop(std::chrono::steady_clock::now());
@@ -79,11 +83,15 @@ Status EbpfReceiver::start() {
   settings.ring_bytes = config_.ring_buffer_bytes;
   settings.variant = config_.capture_variant;
   settings.grpc_go = config_.uprobes_grpc_go;
+  settings.grpc_core = config_.uprobes_grpc_core;
   settings.log = [](std::string_view line) { log_debug("libbpf: {}", line); };
   Result<std::unique_ptr<probes::Capture>> capture = probes::Capture::create(settings);
   if (!capture) return std::unexpected(capture.error());
   source_ = std::move(*capture);
   log_probes(source_->report());
+  if (budget_.is_limited() && !source_->measure_run_time()) {
+    log_warn("ebpf: the kernel does not measure run times for us: the probes' cost is estimated");
+  }
   const process::HostInfo host = process::read_host_info();
   config_.tracer.resources.pods = config_.kubernetes.attributes;
   config_.tracer.resources.pods.node_name = node_name(kube::system_sources());
@@ -99,6 +107,7 @@ Status EbpfReceiver::start() {
                                      });
   if (config_.kubernetes.enabled) ask_kubelet(host.name);
   watch_grpc_go();
+  watch_grpc_core();
   dispatch_ = std::make_unique<RecordDispatch>(*tracer_);
   if (!config_.record_file.empty()) {
     Result<std::unique_ptr<probes::Recorder>> recorder =
@@ -155,6 +164,17 @@ void EbpfReceiver::watch_grpc_go() {
   });
 }
 
+void EbpfReceiver::watch_grpc_core() {
+  grpc_core::ProbeAttacher* attacher = source_->grpc_core();
+  if (!attacher) return;
+  grpc_core::OldProcessWatch::Settings settings;
+  settings.processes.is_traced = [policy = config_.tracer.policy](std::string_view name) {
+    return policy.traces(name);
+  };
+  grpc_core_ = std::make_unique<grpc_core::OldProcessWatch>(
+      std::move(settings), *attacher, [](std::string_view line) { log_info("ebpf: {}", line); });
+}
+
 void EbpfReceiver::run(std::stop_token stop) {
   std::mutex mutex;
   std::condition_variable_any wake;
@@ -176,6 +196,7 @@ std::size_t EbpfReceiver::turn(bool pass) {
   const std::uint64_t now_ns = clock_.monotonic_ns();
   const auto wall_offset_ns = static_cast<std::int64_t>(clock_.wall_ns() - now_ns);
   tracer_->flush(now_ns, wall_offset_ns, encoder_);
+  keep_budget(now_ns);
   if (!pass) return records;
   if (selectors_file_) {
     if (auto changed = selectors_file_->take()) tracer_->change_selectors(std::move(changed));
@@ -184,6 +205,23 @@ std::size_t EbpfReceiver::turn(bool pass) {
   retry_held();
   if (!encoder_.empty()) pass_on(encoder_.take());
   return records;
+}
+
+void EbpfReceiver::keep_budget(std::uint64_t now_ns) {
+  constexpr std::uint64_t kReadIntervalNs = 1'000'000'000;
+  if (cost_read_ns_ != 0 && now_ns - cost_read_ns_ < kReadIntervalNs) return;
+  cost_read_ns_ = now_ns;
+  cost_ = read_own_cost(*source_);
+  const bool was_whole = budget_.step() == 0;
+  const auto step = budget_.update(now_ns, cost_.total_ns());
+  if (!step) return;
+  source_->set_shed_step(*step);
+  if (was_whole) {
+    log_warn("ebpf: over the overhead budget ({:.3f} of {} CPUs): following {} of all connections",
+             budget_.cpus(), config_.overhead_budget.max_cpus, budget_.probability());
+  } else if (*step == 0) {
+    log_info("ebpf: within the overhead budget again: following all connections");
+  }
 }
 
 void EbpfReceiver::publish() {
@@ -206,7 +244,12 @@ void EbpfReceiver::publish() {
        .cgroups_known = processes_->cgroups().size(),
        .grpc_go = grpc_go_ ? grpc_go_->counters() : golang::GrpcGoCounters{},
        .grpc_go_probed = grpc_go_ ? grpc_go_->probed() : 0,
-       .kubernetes = kubernetes_snapshot()});
+       .kubernetes = kubernetes_snapshot(),
+       .grpc_core = grpc_core_ ? grpc_core_->counters() : grpc_core::OldProcessCounters{},
+       .grpc_core_probed = grpc_core_ ? grpc_core_->probed() : 0,
+       .cost = cost_,
+       .cost_cpus = budget_.cpus(),
+       .followed_probability = budget_.probability()});
 }
 
 std::optional<KubernetesSnapshot> EbpfReceiver::kubernetes_snapshot() const {
@@ -260,6 +303,7 @@ void EbpfReceiver::stop(std::chrono::steady_clock::time_point) {
   thread_.join();
   // What the kernel has sent by now is still read; what comes later nobody promised to trace.
   if (grpc_go_) grpc_go_->stop();
+  if (grpc_core_) grpc_core_->stop();
   if (selectors_file_) selectors_file_->stop();
   if (kubelet_) kubelet_->stop();
   source_->detach();

@@ -10,8 +10,8 @@ namespace kernspan {
 namespace {
 
 constexpr ks_counter kRingFull[] = {KS_COUNT_RING_FULL_TRANSFER, KS_COUNT_RING_FULL_CONNECT,
-                                    KS_COUNT_RING_FULL_CLOSE, KS_COUNT_RING_FULL_PROCESS,
-                                    KS_COUNT_RING_FULL_CALL};
+                                    KS_COUNT_RING_FULL_CLOSE,    KS_COUNT_RING_FULL_PROCESS,
+                                    KS_COUNT_RING_FULL_CALL,     KS_COUNT_RING_FULL_SHED};
 
 std::string malformed_reason(probes::Malformed reason) {
   return fmt::format("malformed_{}", probes::malformed_name(reason));
@@ -150,6 +150,54 @@ MetricFamily EbpfTelemetry::grpc_go_family(const golang::GrpcGoCounters& counter
   return family;
 }
 
+MetricFamily EbpfTelemetry::grpc_core_family(const grpc_core::OldProcessCounters& counters) const {
+  MetricFamily family{.name = "kernspan_grpc_core_processes",
+                      .help =
+                          "Processes with gRPC's C core and connections that are older than "
+                          "the agent, by outcome.",
+                      .samples = {}};
+  const auto add = [&](std::string outcome, std::uint64_t count) {
+    family.samples.push_back({.labels = {{"receiver", id_}, {"outcome", std::move(outcome)}},
+                              .value = static_cast<double>(count)});
+  };
+  add("attached", counters.attached);
+  add("detached", counters.detached);
+  for (std::size_t i = 0; i < counters.refused.size(); ++i) {
+    const std::string_view name = grpc_core::refusal_name(static_cast<grpc_core::Refusal>(i));
+    add(fmt::format("refused_{}", name), counters.refused[i]);
+  }
+  add("attach_failed", counters.attach_failed);
+  add("process_limit", counters.process_limit);
+  return family;
+}
+
+void EbpfTelemetry::collect_cost(std::vector<MetricFamily>& families, const Snapshot& now) const {
+  constexpr double kSecondNs = 1e9;
+  const auto add = [&](std::string name, std::string help, MetricType type, double value) {
+    families.push_back({.name = std::move(name),
+                        .help = std::move(help),
+                        .type = type,
+                        .samples = {{.labels = {{"receiver", id_}}, .value = value}}});
+  };
+  families.push_back(
+      {.name = "kernspan_overhead_cpu_seconds",
+       .help = "CPU time that the agent's process and its probes have used.",
+       .samples = {{.labels = {{"receiver", id_}, {"part", "agent"}, {"method", "measured"}},
+                    .value = static_cast<double>(now.cost.agent_ns) / kSecondNs},
+                   {.labels = {{"receiver", id_},
+                               {"part", "probes"},
+                               {"method", std::string(now.cost.method())}},
+                    .value = static_cast<double>(now.cost.probes_ns) / kSecondNs}}});
+  add("kernspan_overhead_cpus", "CPUs that both together have used in the last second.",
+      MetricType::kGauge, now.cost_cpus);
+  add("kernspan_followed_probability",
+      "The share of all connections that is followed; below 1 the overhead budget is used up.",
+      MetricType::kGauge, now.followed_probability);
+  add("kernspan_shed_connections",
+      "Connections that were left out as the overhead was over its budget, each end by itself.",
+      MetricType::kCounter, static_cast<double>(now.tracer.shed_connections));
+}
+
 void EbpfTelemetry::collect(std::vector<MetricFamily>& families) const {
   const std::lock_guard lock(mutex_);
   const Snapshot& now = published_;
@@ -222,6 +270,8 @@ void EbpfTelemetry::collect(std::vector<MetricFamily>& families) const {
 
   families.push_back(cgroup_family(now));
   families.push_back(grpc_go_family(now.grpc_go));
+  families.push_back(grpc_core_family(now.grpc_core));
+  collect_cost(families, now);
   add_selection(now, families);
 
   const auto gauge = [&](std::string name, std::string help, std::size_t value) {
@@ -236,6 +286,9 @@ void EbpfTelemetry::collect(std::vector<MetricFamily>& families) const {
         now.exchanges_held);
   gauge("kernspan_grpc_go_probed", "Executables that are probed for gRPC calls.",
         now.grpc_go_probed);
+  gauge("kernspan_grpc_core_probed",
+        "Processes that are probed for gRPC calls on connections older than the agent.",
+        now.grpc_core_probed);
   gauge("kernspan_cgroups_known", "Cgroups whose containers are known.", now.cgroups_known);
   gauge("kernspan_processes_known", "Entries of the process table.", now.process_count);
   if (now.kubernetes) add_kubernetes_families(*now.kubernetes, id_, families);

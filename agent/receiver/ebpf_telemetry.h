@@ -9,8 +9,10 @@
 #include <vector>
 
 #include "agent/golang/grpc_go_executables.h"
+#include "agent/grpc_core/old_processes.h"
 #include "agent/probes/event_source.h"
 #include "agent/receiver/kubernetes_telemetry.h"
+#include "agent/receiver/own_cost.h"
 #include "agent/receiver/record_dispatch.h"
 #include "agent/receiver/selectors_file.h"
 #include "agent/receiver/tracer.h"
@@ -43,6 +45,11 @@ class EbpfTelemetry {
     golang::GrpcGoCounters grpc_go;
     std::size_t grpc_go_probed = 0;
     std::optional<KubernetesSnapshot> kubernetes;  // none: without a `kubernetes` section
+    grpc_core::OldProcessCounters grpc_core;
+    std::size_t grpc_core_probed = 0;
+    OwnCost cost;
+    double cost_cpus = 0;
+    double followed_probability = 1;
   };
 
   // Brings the books up to date; the tracer's thread only. Counters must not have gone back.
@@ -57,6 +64,8 @@ class EbpfTelemetry {
   void add_selection(const Snapshot& now, std::vector<MetricFamily>& families) const;
   MetricFamily cgroup_family(const Snapshot& now) const;
   MetricFamily grpc_go_family(const golang::GrpcGoCounters& counters) const;
+  void collect_cost(std::vector<MetricFamily>& families, const Snapshot& now) const;
+  MetricFamily grpc_core_family(const grpc_core::OldProcessCounters& counters) const;
 
   const std::string id_;
   StageBooks& records_;

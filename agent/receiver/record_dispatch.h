@@ -32,6 +32,7 @@ class RecordDispatch final : public probes::RecordSink {
   void dispatch(const probes::ExecView& view) { tracer_.on_exec(*view.event); }
   void dispatch(const probes::ForkView& view) { tracer_.on_fork(*view.event); }
   void dispatch(const probes::ExitView& view) { tracer_.on_exit(*view.event); }
+  void dispatch(const probes::ShedView& view) { tracer_.on_shed(*view.event); }
   void dispatch(const probes::GrpcCallView& view) {
     tracer_.on_grpc_call(*view.event, view.method);
   }

@@ -147,18 +147,29 @@ void Tracer::on_grpc_call(const ks_grpc_call_event& event, std::string_view meth
                 .at_ns = event.header.ts_ns,
                 .method = std::string(method),
                 .caller = {.key = {.tgid = event.tgid, .id = event.goroutine},
-                           .is_goroutine = true,
+                           .is_goroutine = event.goroutine != 0,
                            .goroutine_id = event.goroutine_id,
                            .parent_goroutine_id = event.parent_goroutine_id},
                 .attribution = {}};
   // Whom the caller works for is asked now: it may work for somebody else when the call is on the wire.
-  if (call.role == Role::kClient) call.attribution = linker_.attribution_of(call.caller);
+  if (call.role == Role::kClient && call.caller.is_goroutine)
+    call.attribution = linker_.attribution_of(call.caller);
   connections_.on_grpc_call(std::move(call));
 }
 
 void Tracer::on_cgroup(const ks_cgroup_event& event, std::string_view path, bool is_cut) {
   ++counters_.records;
   processes_.on_cgroup(event, path, is_cut);
+}
+
+void Tracer::on_shed(const ks_shed_event& event) {
+  ++counters_.records;
+  connections_.on_shed(event.socket_cookie);
+  if (program_of(event.tgid).traced) {
+    ++counters_.shed_connections;
+  } else {
+    ++counters_.ignored_process;
+  }
 }
 
 void Tracer::forget_program(std::uint32_t tgid) {
@@ -203,6 +214,8 @@ void Tracer::on_message(Exchange& exchange, const Caller& caller, bool of_reques
 }
 
 void Tracer::on_grpc_call(Exchange& exchange, const GrpcCall& call) {
+  // C core encodes and parses on whichever thread holds the connection: it says nothing of who calls or handles.
+  if (!call.caller.is_goroutine) return;
   if (exchange.role == Role::kServer) {
     linker_.handled_by(exchange, call.caller);
   } else {

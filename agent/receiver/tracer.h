@@ -59,6 +59,7 @@ struct TracerCounters {
   // Processes of which selectors have changed their minds.
   std::uint64_t reselected_processes = 0;
   std::uint64_t resources_evicted = 0;
+  std::uint64_t shed_connections = 0;  // of programs that are traced, each end by itself
   ConnCounters connections;
 };
 
@@ -84,6 +85,7 @@ class Tracer final : public ExchangeObserver {
   void on_fork(const ks_fork_event& event);
   void on_exit(const ks_exit_event& event);
   void on_grpc_call(const ks_grpc_call_event& event, std::string_view method);
+  void on_shed(const ks_shed_event& event);
   void on_cgroup(const ks_cgroup_event& event, std::string_view path, bool is_cut);
 
   // Called when a Go program is seen with an HTTP/2 connection (true), and when such a process has gone

@@ -1,6 +1,6 @@
 #include "agent/span/exchange_attributes.h"
 
-#include "pipeline/processors/probabilistic_sampler/threshold.h"
+#include "agent/span/shed_mark.h"
 
 namespace kernspan {
 
@@ -45,8 +45,8 @@ void ExchangeAttributes::add_facts(const Exchange& exchange) {
 
 void ExchangeAttributes::add_trace_mark(const Exchange& exchange) {
   if (exchange.trace_derived) add(kStitchDerivedKey, true);
-  if (exchange.sampling_rejected == 0) return;
-  add("sampling.adjusted_count", 1 / Threshold{exchange.sampling_rejected}.probability());
+  if (const double count = adjusted_count(exchange); count != 1) add(kAdjustedCountKey, count);
+  trace_state_text_ = shed_trace_state(exchange);
 }
 
 otlp::SpanData ExchangeAttributes::span(const Exchange& exchange, std::string_view name,
@@ -55,7 +55,7 @@ otlp::SpanData ExchangeAttributes::span(const Exchange& exchange, std::string_vi
       .trace_id = exchange.trace_id,
       .span_id = exchange.span_id,
       .parent_span_id = exchange.parent_span_id,
-      .trace_state = exchange.trace_state,
+      .trace_state = trace_state_text_.empty() ? exchange.trace_state : trace_state_text_,
       .flags = exchange.trace_flags,
       .kind = exchange.role == Role::kServer ? otlp::SpanKind::kServer : otlp::SpanKind::kClient,
       .name = name,

@@ -18,7 +18,10 @@ namespace kernspan {
 class ExchangeAttributes {
  public:
   // Begins the attributes of the next span.
-  void clear() { attributes_.clear(); }
+  void clear() {
+    attributes_.clear();
+    trace_state_text_.clear();
+  }
 
   void add(std::string_view key, otlp::AttributeValue value) {
     attributes_.push_back({key, value});
@@ -33,8 +36,8 @@ class ExchangeAttributes {
   // The peer's service, RST_STREAM, the evidence of the link, what a gateway needs to join the trace with another node's,
   // and what is missing.
   void add_facts(const Exchange& exchange);
-  // That the trace's id is derived, and how many traces it stands for, if more than one: on every span
-  // of it.
+  // That the trace's id is derived, and for how many it stands, if more than one: traces that were not
+  // sampled, connections that were left out.
   void add_trace_mark(const Exchange& exchange);
 
   // The peer's address as text, after add_addresses().
@@ -49,6 +52,7 @@ class ExchangeAttributes {
   std::string peer_text_;
   std::string local_text_;
   std::string peer_trace_text_;
+  std::string trace_state_text_;  // empty: the exchange's own
 };
 
 // A monotonic time of the exchange as Unix time.

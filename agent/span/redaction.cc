@@ -107,6 +107,7 @@ std::shared_ptr<const Redaction> Redaction::standard() {
 
 std::string_view Redaction::redacted(std::string_view text, std::string& storage) const {
   if (patterns_.empty() || text.empty()) return text;
+  if (text.size() > kTextBytesMax) return kReplacement;
   std::string rewritten;
   for (const Pattern& pattern : patterns_) {
     if (!replace_matches(*pattern, text, rewritten)) continue;

@@ -31,6 +31,9 @@ class Redaction {
   static constexpr std::string_view kReplacement = "REDACTED";
   // Beyond this many places the whole text is replaced: what grows by its own redaction is hostile.
   static constexpr std::size_t kReplacementsMax = 256;
+  // Where there are patterns, longer texts are replaced as a whole: servers take URLs of 8 KiB, and
+  // who sends more wants to see us search.
+  static constexpr std::size_t kTextBytesMax = 8192;
 
   // The error names the pattern that RE2 refuses.
   static Result<std::shared_ptr<const Redaction>> create(const RedactionSettings& settings);

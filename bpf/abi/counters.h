@@ -17,6 +17,9 @@
   X(KS_COUNT_RING_FULL_CLOSE, "ring_full_close")                                                        \
   X(KS_COUNT_RING_FULL_PROCESS, "ring_full_process")                                                    \
   X(KS_COUNT_RING_FULL_CALL, "ring_full_grpc_call")                                                     \
+  X(KS_COUNT_RING_FULL_SHED, "ring_full_shed")                                                          \
+  /* Transfers on connections that are left out, as the overhead is over its budget. */                 \
+  X(KS_COUNT_SHED_TRANSFER, "shed_transfer")                                                            \
   /* Transfers inside a message body, of which user space needs no record. */                           \
   X(KS_COUNT_BODY, "body")                                                                              \
   /* Receives with MSG_PEEK: the bytes come again. */                                                   \

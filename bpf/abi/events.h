@@ -59,6 +59,7 @@ enum ks_event_kind {
   KS_EVENT_EXIT = 6,
   KS_EVENT_GRPC_CALL = 7,
   KS_EVENT_CGROUP = 8,
+  KS_EVENT_SHED = 9,
 };
 
 /* ts_ns: CLOCK_MONOTONIC. size: the whole record with this header, in bytes. */
@@ -91,6 +92,12 @@ enum ks_transfer_flags {
   /* The connection speaks HTTP/2: the captured bytes are items (http2_items.h), and `ordinal` stands
    * in the place of `piece_offset`. */
   KS_HTTP2 = 1 << 7,
+};
+
+enum {
+  /* Above the flags: of how many connections this one was chosen, as a power of two (shed.h). */
+  KS_SHED_STEP_SHIFT = 8,
+  KS_SHED_STEP_MAX = 15,
 };
 
 /* One piece of one transfer; `captured_bytes` bytes of traffic follow the structure. */
@@ -222,10 +229,22 @@ struct ks_grpc_call_event {
   ks_u8 method[KS_GRPC_METHOD_BYTES_MAX];
 };
 
+/* From now on the connection is left out, as the overhead is over its budget: sent once for each connection,
+ * whatever it carries. */
+struct ks_shed_event {
+  struct ks_event_header header;
+  ks_u64 socket_cookie;
+  ks_u32 tgid; /* of who used it */
+  ks_u32 tid;
+  ks_u32 step; /* one connection in 2^step is kept */
+  ks_u32 reserved;
+};
+
 KS_STATIC_ASSERT(sizeof(struct ks_event_header) == 16);
 KS_STATIC_ASSERT(sizeof(struct ks_transfer_event) == 112);
 KS_STATIC_ASSERT(sizeof(struct ks_connect_event) == 48);
 KS_STATIC_ASSERT(sizeof(struct ks_close_event) == 32);
+KS_STATIC_ASSERT(sizeof(struct ks_shed_event) == 40);
 KS_STATIC_ASSERT(sizeof(struct ks_cgroup) == 16);
 KS_STATIC_ASSERT(sizeof(struct ks_exec_event) == 320);
 KS_STATIC_ASSERT(sizeof(struct ks_fork_event) == 40);

@@ -57,19 +57,17 @@ class ValueSetsTest(unittest.TestCase):
         for item in rendered.objects:
             wrong += [f"{item['kind']} {item['metadata']['name']}: {line}" for line in self.schemas.errors(item)]
         wrong += object_rules.problems(rendered, given)
-        for item in rendered.of("ConfigMap"):
-            for key, text in item["data"].items():
-                (pathlib.Path(self.folder.name) / key).write_text(text, encoding="utf-8")
         for tier, text in rendered.configs().items():
             program = re.search(r"kernspan-\w+(?=[:@])", rendered.image(tier))[0]
             wrong += self.findings(path.stem, tier, program, text)
+            if "selectors_file" in text:
+                wrong += self.findings(path.stem, tier, program, _with_selectors_inside(rendered, text))
         self.assertFalse(wrong, "\n" + "\n".join(wrong))
 
     def findings(self, name, tier, program, text):
         """What the image's own program and `kernspan doctor` have against a configuration."""
         file = pathlib.Path(self.folder.name) / f"{name}.{tier}.yaml"
-        # The one file that is read when a configuration is checked.
-        file.write_text(text.replace("/etc/kernspan/selectors", self.folder.name), encoding="utf-8")
+        file.write_text(text, encoding="utf-8")
         environment = {**os.environ, **ENVIRONMENT}
         for command in ([bin_folder() / program, "--validate", "--strict", "--config", file],
                         [bin_folder() / "kernspan", "validate", "--strict", file]):
@@ -82,6 +80,15 @@ class ValueSetsTest(unittest.TestCase):
         accepted = ACCEPTED.keys() | ASKED_FOR.get(name, set())
         return [f"{tier}: {each['reason']} [{each['id']}]" for each in json.loads(doctor.stdout)
                 if each["severity"] != "info" and each["id"] not in accepted]
+
+
+def _with_selectors_inside(rendered, text):
+    """A configuration with what its file of selectors says, which is read at the start only."""
+    config_map = next(item for item in rendered.of("ConfigMap") if "selectors.yaml" in item["data"])
+    config = yaml.safe_load(text)
+    del config["receivers"]["ebpf"]["selectors_file"]
+    config["receivers"]["ebpf"].update(yaml.safe_load(config_map["data"]["selectors.yaml"]))
+    return yaml.safe_dump(config)
 
 
 def _add_case(path):
@@ -249,7 +256,8 @@ class RenderingTest(unittest.TestCase):
 
     def test_memory_follows_the_limit(self):
         for limit, mebibytes in (("512Mi", 409), ("4Gi", 3276), ("2G", 1525), (1073741824, 819)):
-            rendered = chart.render_values({**ELSEWHERE, "gateway": {"resources": {"limits": {"memory": limit}}}})
+            resources = {"limits": {"memory": limit}, "requests": {"memory": "128Mi"}}
+            rendered = chart.render_values({**ELSEWHERE, "gateway": {"resources": resources}})
             config = yaml.safe_load(rendered.configs()["gateway"])
             self.assertEqual(config["processors"]["memory_limiter"]["limit_mib"], mebibytes, limit)
 

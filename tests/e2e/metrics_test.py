@@ -3,17 +3,23 @@ metrics nor labels nor values of labels.
 
     KERNSPAN_BIN=build/dev/bin tests/e2e/metrics_test.py --update     writes the table of docs/metrics.md anew"""
 
+import json
 import pathlib
 import re
+import shutil
 import sys
 import tempfile
+import time
 import unittest
+import urllib.parse
+import urllib.request
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "workloads"))
 import case_report  # noqa: E402
 import queries  # noqa: E402
 from live_case import require  # noqa: E402
 from metric_fleet import Fleet  # noqa: E402
+from processes import Program, free_port, wait_until  # noqa: E402
 from promql_names import read_names  # noqa: E402
 
 DOCUMENT = queries.ROOT / "docs" / "metrics.md"
@@ -120,6 +126,76 @@ class MetricsTest(unittest.TestCase):
         written = TABLE.search(DOCUMENT.read_text(encoding="utf-8"))[0]
         self.assertEqual(written.splitlines(), table(self.found).splitlines(),
                          "run tests/e2e/metrics_test.py --update")
+
+
+@unittest.skipUnless(shutil.which("prometheus"), "not installed: prometheus")
+class QueriesTest(unittest.TestCase):
+    """A real Prometheus scrapes the daemons, with the labels of scrape.yaml, and is asked what dashboards and alerts ask."""
+
+    @classmethod
+    def setUpClass(cls):
+        require()
+        folder = tempfile.TemporaryDirectory(prefix="kernspan-queries-")
+        cls.addClassCleanup(folder.cleanup)
+        fleet = Fleet(folder.name)
+        fleet.__enter__()  # pylint: disable=unnecessary-dunder-call
+        cls.addClassCleanup(fleet.__exit__)
+        cls.port = free_port()
+        config = pathlib.Path(folder.name) / "prometheus.yml"
+        config.write_text(json.dumps({
+            "global": {"scrape_interval": "500ms", "scrape_timeout": "400ms"},
+            "scrape_configs": [{"job_name": name, "honor_labels": True, "static_configs": [{
+                "targets": [f"127.0.0.1:{daemon.metrics_port}"],
+                "labels": {"job": f"kernspan-{daemon.tier}", "cluster": "a", "namespace": "tracing",
+                           "pod": name, "instance": name}}]} for name, daemon in fleet.daemons.items()]}))
+        program = Program("prometheus", [
+            "prometheus", f"--config.file={config}", f"--storage.tsdb.path={folder.name}/tsdb",
+            f"--web.listen-address=127.0.0.1:{cls.port}"], pathlib.Path(folder.name) / "prometheus.log")
+        cls.addClassCleanup(program.stop)
+        if not wait_until(lambda: cls.samples_of_every_daemon(len(fleet.daemons)), 60, 0.5):
+            raise AssertionError("not all daemons were scraped three times within a minute")
+
+    @classmethod
+    def samples_of_every_daemon(cls, count):
+        try:
+            found = cls.query("min(count_over_time(up[1m])) >= 3 and sum(up) == " + str(count))
+        except OSError:
+            return False
+        return bool(found)
+
+    @classmethod
+    def query(cls, expression):
+        url = f"http://127.0.0.1:{cls.port}/api/v1/query?" + urllib.parse.urlencode(
+            {"query": expression, "time": time.time()})
+        with urllib.request.urlopen(url, timeout=20) as answer:
+            return json.load(answer)["data"]["result"]
+
+    def test_what_dashboards_ask_has_an_answer(self):
+        """All but what shows faults only: those compare, and there are none."""
+        asked = 0
+        for name, dashboard in queries.dashboards().items():
+            for where, expression in queries.dashboard_queries(dashboard):
+                compares = re.search(r"(> 0|== 0)\)?$|unless|\boffset\b", expression)
+                with self.subTest(f"{name}, {where}"):
+                    found = self.query(expression)
+                    asked += 1
+                    self.assertTrue(found or compares, expression)
+        self.assertGreater(asked, 80)
+
+    def test_the_two_sides_of_an_alert_meet(self):
+        """What alerts compare is there, before the comparison: labels of the two sides of an operator match."""
+        recorded = {rule["record"]: rule["expr"] for rule in queries.rules() if "record" in rule}
+        for name, expression in recorded.items():
+            with self.subTest(name):
+                self.assertTrue("reason!~" in expression or self.query(expression))
+        for name, alert in queries.alerts().items():
+            first = re.split(r" (?:or|and|unless) ", alert["expr"])[0]
+            if first.startswith("("):
+                continue  # compared within parentheses
+            compared = re.sub(r" (?:>|==|!=) [^>=!]*$", "", first)
+            with self.subTest(name):
+                self.assertNotEqual(compared, first)
+                self.assertTrue(self.query(recorded.get(compared, compared)), compared)
 
 
 if __name__ == "__main__":

@@ -156,7 +156,9 @@ class StandInKubelet:
 
     def config(self, wait):
         """A part of the agent's configuration."""
-        return (f"receivers:\n  ebpf:\n    kubernetes:\n      endpoint: {self.endpoint}\n"
+        # Other programs' spans would be measured, too.
+        return (f"receivers:\n  ebpf:\n    include_executables: [curl, nginx]\n    kubernetes:\n"
+                f"      endpoint: {self.endpoint}\n"
                 f"      ca_file: {self.ca}\n      token_file: {self.token_file}\n"
                 f"      enrichment_wait: {wait}\n")
 

@@ -1,6 +1,7 @@
 """The agent as a pod on a real kubelet (see rig): the spans of uninstrumented programs in other pods say what the
 kubelet's /pods says, from the first request on, through restarts, deletions, and a kubelet that is away."""
 
+import contextlib
 import itertools
 import json
 import pathlib
@@ -23,7 +24,7 @@ WEB, NGINX, GO, METRICS = 8081, 8082, 8083, 8888
 OUT = PLACE / "out"
 SPANS_SECONDS_MAX = 30
 # docs/capabilities.md
-CAPABILITIES = ["BPF", "PERFMON", "SYS_PTRACE", "DAC_READ_SEARCH"]
+CAPABILITIES = {"BPF": 39, "PERFMON": 38, "SYS_PTRACE": 19, "DAC_READ_SEARCH": 2}
 
 AGENT_CONFIG = """
 receivers:
@@ -65,12 +66,13 @@ def port(number):
 
 def agent_pod():
     def mount(name, path, read_only=True):
-        return ({"name": name, "mountPath": path, "readOnly": read_only})
+        return {"name": name, "mountPath": path, "readOnly": read_only}
 
     def volume(name, path):
         return {"name": name, "hostPath": {"path": str(path)}}
     security = {"privileged": False, "allowPrivilegeEscalation": False, "readOnlyRootFilesystem": True,
-                "runAsUser": 0, "capabilities": {"drop": ["ALL"], "add": CAPABILITIES}}
+                "runAsUser": 0, "seccompProfile": {"type": "RuntimeDefault"},
+                "capabilities": {"drop": ["ALL"], "add": list(CAPABILITIES)}}
     return pod("kernspan-agent", container(
         "agent", "agent", args=["--config", "/config/agent.yaml"], securityContext=security,
         volumeMounts=[mount("config", "/config"), mount("pki", "/pki"), mount("out", "/out", False)]),
@@ -162,6 +164,15 @@ class PodsTest(unittest.TestCase):
         self.assertEqual({key: span.resource.get(key) for key in wanted}, wanted)
         self.assertIn(tag, json.dumps(span.resource["container.image.tags"]))
         return run_id
+
+    def status_of(self, container_id):
+        """/proc/PID/status of the process that a container runs."""
+        for path in pathlib.Path("/proc").glob("[0-9]*/cgroup"):
+            with contextlib.suppress(OSError):
+                if container_id in path.read_text(encoding="utf-8"):
+                    lines = (path.parent / "status").read_text(encoding="utf-8").splitlines()
+                    return {key: value.strip() for key, _, value in (line.partition(":") for line in lines)}
+        self.fail(f"no process is in container {container_id}")
 
     def agent_metrics(self):
         return Metrics(get(METRICS, "/metrics")[1].decode())
@@ -256,6 +267,9 @@ class PodsTest(unittest.TestCase):
     def test_the_agent_has_no_more_than_it_needs(self):
         agent = self.node.pods.wait("kernspan-agent")
         self.assertEqual(agent["status"]["containerStatuses"][0]["restartCount"], 0)
+        status = self.status_of(agent["status"]["containerStatuses"][0]["containerID"].rpartition("/")[2])
+        self.assertEqual(int(status["CapEff"], 16), sum(1 << number for number in CAPABILITIES.values()))
+        self.assertEqual(status["Seccomp"], "2")  # a filter
         log = self.node.log_of("kernspan-agent", "agent")
         self.assertNotIn("is missing", log)
         self.assertNotIn("could not be attached", log)

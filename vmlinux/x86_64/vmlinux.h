@@ -207,6 +207,7 @@ struct pt_regs {
   long unsigned int si;
   long unsigned int di;
   long unsigned int orig_ax;
+  long unsigned int ip;
 };
 
 struct bpf_iter__task_file {

@@ -30,6 +30,18 @@
 {{- if and (include "kernspan.hasSelectors" .) (or $values.agent.ebpf.selectors $values.agent.ebpf.http) -}}
 {{- fail "agent.ebpf.selectors, agent.ebpf.http: write them as agent.selectors and agent.http, or have all of them in agent.ebpf" -}}
 {{- end -}}
+{{- range $tier := list "agent" "gateway" "federation" -}}
+{{- $tierValues := index $values $tier -}}
+{{- range $resource, $unit := dict "memory" "kernspan.mebibytes" "cpu" "kernspan.millicores" -}}
+{{- $request := get (default dict $tierValues.resources.requests) $resource -}}
+{{- $limit := get (default dict $tierValues.resources.limits) $resource -}}
+{{- if and $tierValues.enabled $request $limit -}}
+{{- if gt (include $unit $request | int64) (include $unit $limit | int64) -}}
+{{- fail (printf "%s.resources: the request of %s, %v, is more than its limit, %v; set both" $tier $resource $request $limit) -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
 {{- if and $values.monitoring.podMonitor.enabled $values.monitoring.serviceMonitor.enabled -}}
 {{- fail "monitoring: podMonitor and serviceMonitor would read every pod twice; enable one of them" -}}
 {{- end -}}

@@ -107,6 +107,12 @@ annotations:
 {{- divf (mulf $number (get $bytes $unit)) 1048576.0 | floor | int64 -}}
 {{- end -}}
 
+{{- /* A quantity of processor ("500m", "2", 1.5) in thousandths. */ -}}
+{{- define "kernspan.millicores" -}}
+{{- $text := . | toString -}}
+{{- mulf (regexFind "^[0-9.]+" $text | float64) (ternary 1.0 1000.0 (hasSuffix "m" $text)) | floor | int64 -}}
+{{- end -}}
+
 {{- /* The memory limit of a tier in MiB, or nothing when it has none. */ -}}
 {{- define "kernspan.memoryLimit" -}}
 {{- $limits := default dict (index .root.Values .tier).resources.limits -}}

@@ -215,6 +215,8 @@ TEST(DecodeEvent, FixedKinds) {
   EXPECT_TRUE(decode_event(RawRecord(ks_exit_event{}, KS_EVENT_EXIT).view()).has_value());
   expect_malformed(RawRecord(ks_exit_event{}, KS_EVENT_EXIT, "12345678").view(), Malformed::kSize);
   expect_malformed(RawRecord(ks_exit_event{}, 99).view(), Malformed::kUnknownKind);
+  EXPECT_TRUE(decode_event(RawRecord(ks_shed_event{}, KS_EVENT_SHED).view()).has_value());
+  expect_malformed(RawRecord(ks_shed_event{}, KS_EVENT_SHED, "12345678").view(), Malformed::kSize);
 }
 
 TEST(DecodeEvent, SizesComeFirst) {

@@ -124,6 +124,16 @@ class EventStory {
     event.error = error;
     tracer_.on_close(event);
   }
+  // Over the overhead budget: nothing of the socket is sent from now on.
+  void shed(const StorySocket& socket, const StoryThread& thread, std::uint32_t step) {
+    ks_shed_event event{};
+    event.header = header(KS_EVENT_SHED, sizeof event);
+    event.socket_cookie = socket.cookie;
+    event.tgid = thread.tgid;
+    event.tid = thread.tid;
+    event.step = step;
+    tracer_.on_shed(event);
+  }
 
  private:
   ks_event_header header(ks_event_kind kind, std::size_t size) {

@@ -398,6 +398,46 @@ TEST_F(TracerTest, ShutdownWritesWhatIsOpenAsPartial) {
   EXPECT_EQ(tracer_->held(), 0u);
 }
 
+TEST_F(TracerTest, WhatIsOpenOnAConnectionThatIsShedIsPartial) {
+  auto [client, server] = story_->connect_pair();
+  story_->recv(server, kServerThread, kGet);
+  story_->shed(server, kServerThread, 1);
+  const SpanRecord span = spans_after_wait().at(0);
+  EXPECT_EQ(span.attribute("kernspan.partial"), "shed");
+  EXPECT_EQ(conn().partial_shed, 1u);
+  EXPECT_EQ(tracer_->counters().shed_connections, 1u);
+  EXPECT_EQ(tracer_->connections(), 0u);
+  // The same connection, taken back in the middle of the answer that nobody waits for.
+  story_->unseen_recv(server, 5000);
+  story_->extra_flags = KS_MIDSTREAM;
+  story_->send(server, kServerThread, kOk);
+  story_->recv(server, kServerThread, kGet);
+  story_->send(server, kServerThread, kOk);
+  const auto all = finish();
+  ASSERT_EQ(all.size(), 1u);
+  EXPECT_EQ(all[0].attribute("kernspan.partial"), "");
+  EXPECT_EQ(all[0].attribute("sampling.adjusted_count"), "");
+}
+
+TEST_F(TracerTest, ConnectionsThatWereNeverFollowedAreOnlyCountedWhenTheyAreShed) {
+  auto [client, server] = story_->connect_pair();
+  story_->shed(client, kClientThread, 3);
+  story_->shed(server, kServerThread, 3);
+  EXPECT_TRUE(finish().empty());
+  EXPECT_EQ(tracer_->counters().shed_connections, 2u);
+  EXPECT_EQ(conn().exchanges_opened, 0u);
+}
+
+TEST_F(TracerTest, SpansOfWhatIsKeptSayForHowManyTheyStand) {
+  auto [client, server] = story_->connect_pair();
+  story_->extra_flags = 3 << KS_SHED_STEP_SHIFT;
+  story_->recv(server, kServerThread, kGet);
+  // What counts is when the request began.
+  story_->extra_flags = 5 << KS_SHED_STEP_SHIFT;
+  story_->send(server, kServerThread, kOk);
+  EXPECT_EQ(spans_after_wait().at(0).attribute("sampling.adjusted_count"), "8");
+}
+
 TEST_F(TracerTest, BooksBalanceWhenThePoolIsFull) {
   TracerSettings settings;
   settings.exchanges_max = 4;

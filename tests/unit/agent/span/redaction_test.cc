@@ -50,9 +50,11 @@ TEST(Redaction, NeighboursAreOneAndEmptyMatchesNone) {
 
 TEST(Redaction, AHostileTextDoesNotGrowWithoutBound) {
   std::string text;
-  for (int i = 0; i < 30'000; ++i) text += "ab";
+  for (int i = 0; i < 4'000; ++i) text += "ab";
   EXPECT_EQ(redacted({"a"}, text), "REDACTED") << "too many places: all of it";
-  EXPECT_EQ(redacted({"(a+)+$"}, std::string(60'000, 'a') + "!").size(), 60'001u);
+  EXPECT_EQ(redacted({"(a+)+$"}, std::string(8'000, 'a') + "!").size(), 8'001u);
+  EXPECT_EQ(redacted({"x"}, std::string(8'193, 'a')), "REDACTED") << "nobody's URL";
+  EXPECT_EQ(redacted({}, std::string(8'193, 'a')).size(), 8'193u);
 }
 
 TEST(Redaction, RefusesPatternsAndNamesThem) {
