@@ -189,6 +189,11 @@ Measurement run(const Setting& setting, const std::vector<std::string>& command,
   }
   tested.signal(SIGTERM);
   measurement.usage = tested.wait();
+  if (measurement.usage.exit_code != 0) {
+    measurement.failure =
+        fmt::format("has ended with {}: {}", measurement.usage.exit_code, log_of(setting));
+    return measurement;
+  }
   sink.close_input();
   measurement.arrived = std::strtoull(sink.read_line().c_str(), nullptr, 10);
   sink.wait();
