@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <utility>
 
+#include "pipeline/otlp/plain_span.h"
 #include "pipeline/otlp/request_check.h"
 
 namespace kernspan::otlp {
@@ -49,7 +50,7 @@ std::uint8_t byte_at(const char* cursor) {
 }
 
 // A KeyValue as nearly all are: key and value in order, lengths of one byte, the value a string, a
-// bool or a double. What is not recognised goes the long way.
+// number or a bool. What is not recognised goes the long way.
 bool is_plain_key_value(const char* cursor, const char* end) {
   constexpr char kKeyTag = 1 << 3 | 2;
   constexpr char kValueTag = 2 << 3 | 2;
@@ -58,13 +59,18 @@ bool is_plain_key_value(const char* cursor, const char* end) {
   if (end - value < 4 || value[0] != kValueTag || end - value - 2 != byte_at(value + 1)) {
     return false;  // a length of 0x80 and more has another byte, which this comparison counts
   }
-  const char* const any = value + 2;
+  const char* any = value + 2;
   if (byte_at(value + 1) >= 0x80) return false;
   switch (any[0]) {
     case 1 << 3 | 2:  // string
       return end - any - 2 == byte_at(any + 1) && byte_at(any + 1) < 0x80;
     case 2 << 3 | 0:  // bool
       return end - any == 2 && byte_at(any + 1) < 0x80;
+    case 3 << 3 | 0: {  // int
+      std::uint64_t number = 0;
+      ++any;
+      return read_varint(any, end, number) == WireError::kNone && any == end;
+    }
     case 4 << 3 | 1:  // double
       return end - any == 9;
     default:
@@ -88,6 +94,7 @@ class Checker {
   bool field(const FieldRule& rule, WireType type, const char*& cursor, const char* end, int depth);
   bool content(const FieldRule& rule, const char* cursor, const char* end, int depth);
   bool packed_varints(const FieldRule& rule, const char* cursor, const char* end);
+  bool is_plain_span(const char* cursor, const char* end, int depth);
   bool wrong(const FieldRule& rule, WireError error) { return refuse(reason_of(rule, error)); }
   bool refuse(std::string reason);
 
@@ -160,6 +167,7 @@ bool Checker::content(const FieldRule& rule, const char* cursor, const char* end
       return message(rule.message, cursor, end, depth + 1);
     case FieldType::kMessage:
       if (rule.is_item) ++items_;
+      if (rule.message == MessageName::kSpan && is_plain_span(cursor, end, depth + 1)) return true;
       return message(rule.message, cursor, end, depth + 1);
     case FieldType::kTraceId:
     case FieldType::kSpanId:
@@ -176,6 +184,20 @@ bool Checker::content(const FieldRule& rule, const char* cursor, const char* end
     default:
       return refuse(fmt::format("{} {}", rule.name, expected_text(rule.type)));
   }
+}
+
+// A span that is not goes the long way, which has the reason.
+bool Checker::is_plain_span(const char* cursor, const char* end, int depth) {
+  const MessageRule& rules = rule_of(MessageName::kSpan);
+  IndexedSpan span;
+  return read_plain_span(cursor, end, span,
+                         [&](unsigned number, const char* begin, const char* behind) {
+                           if (number == wire::span::kAttributes && depth + 2 <= kMaxMessageDepth &&
+                               is_plain_key_value(begin, behind)) {
+                             return true;
+                           }
+                           return content(rules[number], begin, behind, depth);
+                         });
 }
 
 bool Checker::packed_varints(const FieldRule& rule, const char* cursor, const char* end) {

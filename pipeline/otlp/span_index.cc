@@ -3,11 +3,24 @@
 #include <string>
 #include <utility>
 
+#include "pipeline/otlp/plain_span.h"
 #include "pipeline/otlp/request_tree_builder.h"
 #include "pipeline/otlp/request_walk.h"
 
 namespace kernspan::otlp {
 namespace {
+
+void read_any_span(std::string_view content, IndexedSpan& entry) {
+  const SpanView span(content);
+  entry.trace_id = span.trace_id;
+  entry.span_id = span.span_id;
+  entry.parent_span_id = span.parent_span_id;
+  entry.start_time_unix_ns = span.start_time_unix_ns;
+  entry.end_time_unix_ns = span.end_time_unix_ns;
+  entry.flags = span.flags;
+  entry.kind = span.kind;
+  entry.status_code = span.status_code;
+}
 
 class IndexBuilder : public RequestTreeBuilder {
  public:
@@ -16,19 +29,15 @@ class IndexBuilder : public RequestTreeBuilder {
 
   void item(const SliceCursor::Header& header, std::uint32_t slice, std::uint32_t offset,
             std::string_view whole) {
-    const SpanView span(whole.substr(header.size));
     IndexedSpan& entry = spans_.emplace_back();
-    entry.trace_id = span.trace_id;
-    entry.span_id = span.span_id;
-    entry.parent_span_id = span.parent_span_id;
-    entry.start_time_unix_ns = span.start_time_unix_ns;
-    entry.end_time_unix_ns = span.end_time_unix_ns;
+    const std::string_view content = whole.substr(header.size);
+    const auto pass_by = [](unsigned, const char*, const char*) { return true; };
+    if (!read_plain_span(content.data(), content.data() + content.size(), entry, pass_by)) {
+      read_any_span(content, entry);
+    }
     entry.position = {
         .slice = slice, .offset = offset, .size = static_cast<std::uint32_t>(whole.size())};
     entry.scope = current_scope();
-    entry.flags = span.flags;
-    entry.kind = span.kind;
-    entry.status_code = span.status_code;
     entry.header_size = static_cast<std::uint8_t>(header.size);
   }
 

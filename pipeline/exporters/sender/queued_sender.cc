@@ -184,6 +184,7 @@ Status QueuedSender::admit(otlp::Signal, std::size_t) {
 
 Status QueuedSender::take(otlp::Batch& batch) {
   if (batch.empty()) return {};
+  batch.drop_index();  // of no use here, and not in the queue's size
   std::unique_lock lock(mutex_);
   if (!plan_.fits_at_all(batch)) {
     return refuse(batch, {ErrorKind::kPermanent,

@@ -12,6 +12,7 @@ QueuedSender::Room QueuedSender::room_for(const otlp::Batch& batch) {
 }
 
 bool QueuedSender::adopt(otlp::Batch& batch, bool is_held) {
+  batch.drop_index();
   const std::scoped_lock lock(mutex_);
   if (state_ != State::kRunning) return false;
   if (!is_held) {

@@ -14,14 +14,17 @@ constexpr std::uint64_t mask_of(std::uint32_t bit) {
   return std::uint64_t{1} << bit;
 }
 
+constexpr std::uint64_t size_bit(std::size_t size) {
+  return std::uint64_t{1} << std::min<std::size_t>(size, 63);
+}
+
 bool holds(const IntInRange& range, const ValueView& value) {
   return value.kind() == ValueKind::kInt && value.as_int() >= range.min &&
          value.as_int() <= range.max;
 }
 
 bool holds(const TextAmong& among, const ValueView& value) {
-  return value.kind() == ValueKind::kString &&
-         among.texts.find(value.as_string()) != among.texts.end();
+  return value.kind() == ValueKind::kString && among.contains(value.as_string());
 }
 
 bool holds(const BoolIs& is, const ValueView& value) {
@@ -29,6 +32,15 @@ bool holds(const BoolIs& is, const ValueView& value) {
 }
 
 }  // namespace
+
+void TextAmong::add(const std::string& text) {
+  texts.insert(text);
+  sizes |= size_bit(text.size());
+}
+
+bool TextAmong::contains(std::string_view text) const {
+  return (sizes & size_bit(text.size())) != 0 && texts.find(text) != texts.end();
+}
 
 bool AttributeQuestion::matches(const ValueView& value) const {
   return std::visit([&value](const auto& asked) { return holds(asked, value); }, is);

@@ -32,7 +32,10 @@ struct IntInRange {
 };
 struct TextAmong {
   std::unordered_set<std::string, TextHash, std::equal_to<>> texts;
+  std::uint64_t sizes = 0;  // bit n: one of them has n bytes; the last bit: or more
 
+  void add(const std::string& text);
+  bool contains(std::string_view text) const;
   bool operator==(const TextAmong&) const = default;
 };
 struct BoolIs {

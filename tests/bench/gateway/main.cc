@@ -59,6 +59,11 @@ std::string name_of(const Processors& processors) {
   return processors.empty() ? "none" : fmt::format("{}", fmt::join(processors, ", "));
 }
 
+int fail(const Processors& processors, const Measurement& measured) {
+  fmt::print(stderr, "{}: the program {}\n", name_of(processors), measured.failure);
+  return 1;
+}
+
 int run_all(const Setting& setting, const std::string& only) {
   Processors all = {"filter", "tail_sampling", "batch"};
   if (!refusal(setting, {"filter"}).empty()) {
@@ -74,6 +79,7 @@ int run_all(const Setting& setting, const std::string& only) {
   };
   if (wanted(all)) {
     const Measurement whole = measure(setting, all);
+    if (!whole.failure.empty()) return fail(all, whole);
     print(name_of(all), whole);
     print_held(whole);
   }
@@ -82,6 +88,7 @@ int run_all(const Setting& setting, const std::string& only) {
        {Processors{}, Processors{"filter"}, Processors{"tail_sampling"}, Processors{"batch"}}) {
     if (!wanted(each) || (each == Processors{"filter"} && all.front() != "filter")) continue;
     const Measurement measured = measure(setting, each);
+    if (!measured.failure.empty()) return fail(each, measured);
     print(name_of(each), measured);
     if (each.empty()) {
       none_us = measured.cpu_us_per_span();

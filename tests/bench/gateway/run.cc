@@ -46,6 +46,15 @@ constexpr char kTailSampling[] = R"(  tail_sampling:
       - {{name: some, type: probabilistic, probabilistic: {{sampling_percentage: 5.3}}}}
 )";
 
+// Its child that has not been waited for stays as a zombie.
+bool is_alive(const Process& process) {
+  std::ifstream file(fmt::format("/proc/{}/stat", process.pid()));
+  std::string stat;
+  std::getline(file, stat);
+  const std::size_t state = stat.rfind(") ");
+  return state != std::string::npos && stat[state + 2] != 'Z';
+}
+
 bool has(const std::vector<std::string>& processors, std::string_view name) {
   return std::ranges::find(processors, name) != processors.end();
 }
@@ -121,12 +130,21 @@ double resident_bytes(pid_t pid) {
   return resident * static_cast<double>(::sysconf(_SC_PAGESIZE));
 }
 
-void wait_until_it_listens(int port) {
-  for (int i = 0; i < 600; ++i) {
+// False when it has ended, or does not answer for half a minute.
+bool wait_until_it_listens(const Process& tested, int port) {
+  for (int i = 0; i < 600 && is_alive(tested); ++i) {
     const std::string answer = http_get(static_cast<std::uint16_t>(port), "/metrics");
-    if (answer.find("200 OK") != std::string::npos) return;
+    if (answer.find("200 OK") != std::string::npos) return true;
     std::this_thread::sleep_for(std::chrono::milliseconds(50));
   }
+  return false;
+}
+
+std::string log_of(const Setting& setting) {
+  std::ifstream log(setting.folder + "/gateway.log");
+  std::ostringstream text;
+  text << log.rdbuf();
+  return text.str();
 }
 
 void look(Measurement& measurement, const Process& tested, int metrics_port, double idle_bytes) {
@@ -150,7 +168,10 @@ Measurement run(const Setting& setting, const std::vector<std::string>& command,
   Measurement measurement;
   const auto begin = Clock::now();
   Process tested(command, setting.folder + "/gateway.log");
-  wait_until_it_listens(metrics_port);
+  if (!wait_until_it_listens(tested, metrics_port)) {
+    measurement.failure = "does not start: " + log_of(setting);
+    return measurement;
+  }
   const double idle_bytes = resident_bytes(tested.pid());
   Process generator(role(setting, "generator", 0, port), setting.folder + "/peers.log");
   std::this_thread::sleep_for(std::chrono::duration<double>(0.95 * setting.load.seconds));
@@ -162,8 +183,17 @@ Measurement run(const Setting& setting, const std::vector<std::string>& command,
       measurement.held_spans * request_bytes / static_cast<double>(setting.load.spans_per_request);
   generator.wait();
   measurement.seconds = std::chrono::duration<double>(Clock::now() - begin).count();
+  if (!is_alive(tested) || measurement.generated == 0) {
+    measurement.failure = "has ended, or took nothing: " + log_of(setting);
+    return measurement;
+  }
   tested.signal(SIGTERM);
   measurement.usage = tested.wait();
+  if (measurement.usage.exit_code != 0) {
+    measurement.failure =
+        fmt::format("has ended with {}: {}", measurement.usage.exit_code, log_of(setting));
+    return measurement;
+  }
   sink.close_input();
   measurement.arrived = std::strtoull(sink.read_line().c_str(), nullptr, 10);
   sink.wait();

@@ -25,6 +25,7 @@ struct Setting {
 };
 
 struct Measurement {
+  std::string failure;  // why there is nothing to measure; empty when there is
   std::uint64_t generated = 0;
   std::uint64_t refused_requests = 0;
   std::uint64_t arrived = 0;

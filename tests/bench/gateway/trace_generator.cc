@@ -166,6 +166,10 @@ int run_trace_generator(const GeneratorOptions& options) {
     auto& call = *static_cast<Call*>(tag);
     if (!call.status.ok()) {
       ++refused;
+      if (Clock::now() > end + kPatience) {  // nobody takes it; the others end in time as well
+        --running;
+        continue;
+      }
       std::this_thread::sleep_for(kAfterRefusal);
       call.send(stub, queue);
       continue;

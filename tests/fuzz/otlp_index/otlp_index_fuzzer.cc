@@ -78,7 +78,13 @@ void check_views(const SpanIndex& index) {
     for (const auto link : view.links()) sum += walk_attributes(link);
     check(sum <= index.bytes(i).size() + index.resource_of(i).bytes().size() +
                      index.scope_of(i).bytes().size());
-    check(view.trace_id == index.spans()[i].trace_id);
+    // Read in another way where the span is plain.
+    const auto& entry = index.spans()[i];
+    check(view.trace_id == entry.trace_id && view.span_id == entry.span_id);
+    check(view.parent_span_id == entry.parent_span_id && view.flags == entry.flags);
+    check(view.kind == entry.kind && view.status_code == entry.status_code);
+    check(view.start_time_unix_ns == entry.start_time_unix_ns);
+    check(view.end_time_unix_ns == entry.end_time_unix_ns);
   }
 }
 

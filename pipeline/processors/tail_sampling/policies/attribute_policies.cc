@@ -27,7 +27,7 @@ AttributeQuestion question_of(const NumericAttributeSettings& settings) {
 AttributeQuestion question_of(const StringAttributeSettings& settings) {
   TextAmong among;
   for (const std::string& value : settings.values) {
-    if (!value.empty()) among.texts.insert(value);
+    if (!value.empty()) among.add(value);
   }
   return {.key = settings.key, .is = std::move(among)};
 }

@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "pipeline/otlp/span_index.h"
 #include "tests/unit/pipeline/component_stage.h"
 #include "tests/unit/pipeline/exporters/fake_peer.h"
 #include "tests/unit/pipeline/otlp/reference_request.h"
@@ -76,6 +77,27 @@ TEST_F(QueuedSenderTest, HoldsABatchUntilThePeerAnswers) {
   peer_->answer({});
   stop();
   EXPECT_EQ(balance().passed_on, 3U);
+}
+
+// It takes memory that the queue's size does not say.
+TEST_F(QueuedSenderTest, HoldsNoIndexOfWhatWaits) {
+  start({.queue = {.queue_size = 2}});
+  const auto indexed = [](std::weak_ptr<const otlp::SpanIndex>& index) {
+    otlp::Batch made = *otlp::Batch::from_wire(otlp::reference_bytes(3));
+    index = made.index();
+    return made;
+  };
+  std::weak_ptr<const otlp::SpanIndex> taken;
+  std::weak_ptr<const otlp::SpanIndex> adopted;
+  EXPECT_TRUE(sender_->consume(indexed(taken)));
+  EXPECT_TRUE(taken.expired());
+  otlp::Batch orphan = indexed(adopted);
+  EXPECT_TRUE(sender_->adopt(orphan, false));
+  EXPECT_TRUE(adopted.expired());
+  peer_->answer({});
+  peer_->answer({});
+  stop();
+  EXPECT_EQ(balance().passed_on, 6U);
 }
 
 TEST_F(QueuedSenderTest, TriesAgainAfterARetryableError) {
