@@ -192,7 +192,7 @@ class QueriesTest(unittest.TestCase):
             first = re.split(r" (?:or|and|unless) ", alert["expr"])[0]
             if first.startswith("("):
                 continue  # compared within parentheses
-            compared = re.sub(r" (?:>|==|!=) [^>=!]*$", "", first)
+            compared = re.sub(r" (?:[<>]|==|!=) [^<>=!]*$", "", first)
             with self.subTest(name):
                 self.assertNotEqual(compared, first)
                 self.assertTrue(self.query(recorded.get(compared, compared)), compared)
