@@ -234,7 +234,6 @@ std::size_t allocated_bytes() {
 }
 
 TEST(PodList, AThousandPodsTakeLessThanTenMegabytes) {
-  if (kSanitized) GTEST_SKIP() << "sanitizers have an allocator of their own";
   std::string list = R"({"items": [)";
   for (int i = 0; i < 1000; ++i) list += (i == 0 ? "" : ",") + large_pod(i);
   list += "]}";
@@ -247,8 +246,9 @@ TEST(PodList, AThousandPodsTakeLessThanTenMegabytes) {
     directory.apply(*std::move(pods));
   }
   const std::size_t bytes = allocated_bytes() - before;
-  EXPECT_LT(bytes, 10'000'000u);
   EXPECT_EQ(directory.container_ids(), 6000u);
+  if (kSanitized) return;  // with an allocator of its own, which counts nothing here
+  EXPECT_LT(bytes, 10'000'000u);
   RecordProperty("bytes", static_cast<int>(bytes));
   std::printf("1,000 pods of %zu bytes of JSON: %zu bytes each\n", list.size(), bytes / 1000);
 }
