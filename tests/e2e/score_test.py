@@ -189,7 +189,8 @@ class OtlpLinesTest(unittest.TestCase):
             spans = read_spans(path)
         self.assertEqual(len(spans), 1)
         self.assertEqual(spans[0]._replace(evidence="", attributes={}), Span(
-            "ab", "01", "02", CLIENT, "shop", 7, None, "/price/7", 200, "", None, None, 5, 9))
+            "ab", "01", "02", CLIENT, "shop", 7, None, "/price/7", 200, "", None, None, 5, 9,
+            resource={"service.name": "shop", "process.pid": 7}))
 
     def test_growing_file(self):
         with tempfile.TemporaryDirectory() as folder:
