@@ -50,6 +50,9 @@ class CgroupContainers {
 
   CgroupContainers(Settings settings, Clock clock);
 
+  // Learns those that there are, when the kernel side has begun to say what comes: a container that is
+  // older than the agent may be gone when its first process is looked at.
+  void learn_all() { walk(); }
   // What the kernel side said: the path from the root of its hierarchy.
   void learn(CgroupId cgroup, std::string_view path);
 

@@ -90,6 +90,9 @@ class ProcessTable {
   // max_processes other processes are asked for.
   const ProcessInfo& find(std::uint32_t tgid);
 
+  // Once the kernel side reports new cgroups: what containers there are already.
+  void learn_cgroups() { cgroups_.learn_all(); }
+
   // Once a second or so. Forgets exited processes after their linger and checks some of the others.
   void sweep(std::uint64_t now_ns);
 

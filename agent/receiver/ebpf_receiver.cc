@@ -98,6 +98,7 @@ Status EbpfReceiver::start() {
   config_.tracer.resources.pods.node_name = node_name(kube::system_sources());
   processes_ = std::make_unique<process::ProcessTable>(process::ProcessTable::Settings{}, host,
                                                        [this] { return clock_.monotonic_ns(); });
+  processes_->learn_cgroups();
   tracer_ = std::make_unique<Tracer>(config_.tracer, *processes_, host, random_ids(),
                                      [this](std::uint32_t tgid, bool ignore) {
                                        if (ignore) {
