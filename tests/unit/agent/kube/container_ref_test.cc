@@ -28,8 +28,9 @@ json load(const std::filesystem::path& path) {
   return json::parse(file);
 }
 
-json load_own(std::string_view name) {
-  return load(std::filesystem::path(KERNSPAN_SOURCE_DIR) / "tests/vectors/cgroup" / name);
+json cases_of(std::string_view name) {
+  return load(std::filesystem::path(KERNSPAN_SOURCE_DIR) / "tests/vectors/cgroup" / name)
+      .at("cases");
 }
 
 void expect(const ContainerRef& ref, const json& expected) {
@@ -39,9 +40,9 @@ void expect(const ContainerRef& ref, const json& expected) {
 }
 
 TEST(ContainerRef, Paths) {
-  const json vectors = load_own("paths.json");
-  ASSERT_GE(vectors.at("cases").size(), 40u);
-  for (const json& vector : vectors.at("cases")) {
+  const json vectors = cases_of("paths.json");
+  ASSERT_GE(vectors.size(), 40u);
+  for (const json& vector : vectors) {
     const std::string path = vector.at("path");
     SCOPED_TRACE(vector.at("name").get<std::string>() + ": " + path);
     expect(container_of_path(path), vector);
@@ -52,7 +53,7 @@ TEST(ContainerRef, Paths) {
 
 TEST(ContainerRef, ProcFiles) {
   for (const char* name : {"proc_files.json", "real-kubelet-1.20-proc-files.json"}) {
-    for (const json& vector : load_own(name).at("cases")) {
+    for (const json& vector : cases_of(name)) {
       SCOPED_TRACE(vector.at("name").get<std::string>());
       expect(container_of_proc_cgroup(vector.at("file").get<std::string>()), vector);
     }
@@ -71,7 +72,7 @@ std::string bytes_of(const json& vector) {
 }
 
 TEST(ContainerRef, HostilePaths) {
-  for (const json& vector : load_own("hostile.json").at("cases")) {
+  for (const json& vector : cases_of("hostile.json")) {
     SCOPED_TRACE(vector.at("name").get<std::string>());
     const std::string path = bytes_of(vector);
     expect(container_of_path(path), vector);
@@ -80,7 +81,7 @@ TEST(ContainerRef, HostilePaths) {
 }
 
 TEST(ContainerRef, EveryPrefixOfAPathIsRead) {
-  for (const json& vector : load_own("paths.json").at("cases")) {
+  for (const json& vector : cases_of("paths.json")) {
     const std::string path = vector.at("path");
     for (std::size_t size = 0; size < path.size(); ++size) {
       const ContainerRef ref = container_of_path(std::string_view(path).substr(0, size));
