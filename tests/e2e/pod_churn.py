@@ -19,19 +19,6 @@ def peak_kib(pid):
         return int(re.search(r"^VmHWM:\s+(\d+)", status.read(), re.MULTILINE)[1])
 
 
-def ring_kib(pid):
-    """Pages that the resident set counts twice: the kernel maps a ring two times in a row."""
-    twice, is_ring = 0, False
-    with open(f"/proc/{pid}/smaps", encoding="utf-8") as maps:
-        for line in maps:
-            name, _, value = line.partition(" ")
-            if not name.endswith(":"):
-                is_ring = line.rstrip().endswith("anon_inode:bpf-map")
-            elif is_ring and name in ("Rss:", "Pss:"):
-                twice += int(value.split()[0]) * (1 if name == "Rss:" else -1)
-    return twice
-
-
 def cpu_seconds(pid):
     with open(f"/proc/{pid}/stat", encoding="utf-8") as stat:
         fields = stat.read().rpartition(")")[2].split()
@@ -87,7 +74,7 @@ class Churn:
         return Figures(
             self.node.made, len(self.wanted), time.monotonic() - start, churn_per_second,
             len(kubelet.asked), min(kubelet.gaps(), default=float("inf")), kubelet.sent_bytes,
-            peak_kib(self.tiers.agent.pid) - ring_kib(self.tiers.agent.pid), cpu_seconds(self.tiers.agent.pid) - cpu_before, wrong,
+            peak_kib(self.tiers.agent.pid), cpu_seconds(self.tiers.agent.pid) - cpu_before, wrong,
             sorted(set(self.wanted) - set(seen)))
 
     def close(self):
@@ -101,5 +88,5 @@ def table(figures):
         f"{len(figures.wrong)}, missing: {len(figures.missing)}",
         f"kubelet              asked {figures.kubelet_requests} times in {figures.seconds:.0f} s, never within "
         f"{figures.shortest_gap:.2f} s; {figures.answer_bytes / 1e6:.1f} MB an answer",
-        f"agent                {figures.agent_peak_kib / 1024:.1f} MiB at its peak (its ring counted once), "
+        f"agent                {figures.agent_peak_kib / 1024:.1f} MiB at its peak, "
         f"{figures.agent_cpu_seconds:.1f} s of CPU"))
