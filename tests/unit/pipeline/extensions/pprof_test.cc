@@ -103,6 +103,7 @@ TEST_F(PprofTest, TakesAHeapProfileThatGoReads) {
   if (!has_go()) GTEST_SKIP() << "go is not installed";
   start();
   std::vector<std::unique_ptr<char[]>> held;
+  held.reserve(4096);  // here, so that its own memory is never a sample of hold_for_the_profile
   for (int i = 0; i < 4096; ++i) hold_for_the_profile(held);  // 256 MiB: some 512 samples
   const auto heap = [this] {
     return pprof_output(body_of(http_get(port_, "/debug/pprof/heap")), "-top -unit=mb");
