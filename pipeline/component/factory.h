@@ -18,6 +18,7 @@
 #include "pipeline/component/consumer.h"
 #include "pipeline/component/extensions.h"
 #include "pipeline/otlp/signal.h"
+#include "pipeline/otlp/span_questions.h"
 
 namespace kernspan {
 
@@ -28,8 +29,8 @@ class Exporter : public Component, public Consumer {};
 // The end of one pipeline and the start of others: exporter there, receiver here.
 class Connector : public Component, public Consumer {};
 
-// What a component gets from the service that makes it. All references but `warnings`, which is for
-// create(), outlive the component.
+// What a component gets from the service that makes it. All of it but `warnings`, which is for
+// create(), outlives the component.
 struct ComponentContext {
   std::string id;    // as configured, "otlp/backup": the value of the receiver= ... exporter= label
   std::string path;  // how messages call its settings: "exporters::otlp/backup"
@@ -43,6 +44,9 @@ struct ComponentContext {
   StageBooks& books;  // this component's own stage; an extension leaves it alone
   const Clock& clock;
   ConfigWarnings& warnings;
+  // Of all components: added to until start() has returned, read by receivers. Null while settings
+  // are only checked.
+  otlp::SpanQuestions* span_questions = nullptr;
 };
 
 // A type's other names, from before upstream renamed it: as good as the new one.

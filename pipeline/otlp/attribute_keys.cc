@@ -81,11 +81,9 @@ class AttributeKeys::Walk {
     if (byte_at(value) != kValueTag || value + 2 + byte_at(value + 1) != end) {
       return any_attribute({content, size});
     }
-    if ((keys_.sizes_ & size_bit(key_size)) == 0) return;
-    for (std::size_t key = 0; key < values_.size(); ++key) {
-      const std::string& wanted = keys_.keys_[key];
-      if (wanted.size() != key_size || !is_equal(wanted, content + 2)) continue;
-      return found(key, {value + 2, byte_at(value + 1)});
+    if (!keys_.has_key_of(key_size)) return;
+    if (const auto key = keys_.number_of({content + 2, key_size})) {
+      found(*key, {value + 2, byte_at(value + 1)});
     }
   }
 
@@ -114,6 +112,16 @@ AttributeKeys::Number AttributeKeys::add(std::string_view key) {
   keys_.emplace_back(key);
   sizes_ |= size_bit(key.size());
   return static_cast<Number>(keys_.size() - 1);
+}
+
+std::optional<AttributeKeys::Number> AttributeKeys::number_of(std::string_view key) const {
+  for (std::size_t number = 0; number < keys_.size(); ++number) {
+    const std::string& wanted = keys_[number];
+    if (wanted.size() == key.size() && is_equal(wanted, key.data())) {
+      return static_cast<Number>(number);
+    }
+  }
+  return std::nullopt;
 }
 
 void AttributeKeys::find(std::string_view message, std::uint32_t field,

@@ -1,7 +1,9 @@
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -18,7 +20,14 @@ class AttributeKeys {
   // Equal keys get one number.
   Number add(std::string_view key);
   std::size_t size() const { return keys_.size(); }
+  const std::string& key(Number number) const { return keys_[number]; }
   bool empty() const { return keys_.empty(); }
+
+  // Whether any key has that many bytes: most do not, and need no further look.
+  bool has_key_of(std::size_t bytes) const {
+    return (sizes_ >> std::min<std::size_t>(bytes, 63) & 1U) != 0;
+  }
+  std::optional<Number> number_of(std::string_view key) const;
 
   // `field` holds the message's attributes. values[number] becomes the encoded AnyValue of the first
   // attribute of that key, as find_attribute() has it: without data() where there is none, empty but

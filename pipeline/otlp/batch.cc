@@ -2,10 +2,13 @@
 
 #include <cstdint>
 #include <limits>
+#include <optional>
 #include <utility>
 
 #include "pipeline/otlp/request_check.h"
+#include "pipeline/otlp/span_findings.h"
 #include "pipeline/otlp/span_index.h"
+#include "pipeline/otlp/span_questions.h"
 
 namespace kernspan::otlp {
 namespace {
@@ -20,6 +23,12 @@ Slice join(const std::vector<Slice>& slices, std::size_t size) {
   bytes.reserve(size);
   for (const Slice& slice : slices) bytes += slice.view();
   return Slice(std::move(bytes));
+}
+
+std::optional<SpanFindings> findings_for(const SpanQuestions* asked, Signal signal,
+                                         std::size_t bytes) {
+  if (asked == nullptr || !asked->is_index_asked_for() || signal != Signal::kTraces) return {};
+  return SpanFindings(asked->keys(), bytes);
 }
 
 }  // namespace
@@ -40,23 +49,30 @@ Batch& Batch::operator=(Batch&& other) noexcept {
   return *this;
 }
 
-Result<Batch> Batch::from_wire(Slice request, Signal signal) {
+Result<Batch> Batch::from_wire(Slice request, Signal signal, const SpanQuestions* asked) {
   if (request.size() > kMaxBytes) return permanent(kTooLarge);
-  Result<std::size_t> items = check_request(request.view(), signal);
+  auto findings = findings_for(asked, signal, request.size());
+  Result<std::size_t> items =
+      check_request(request.view(), signal, findings ? &*findings : nullptr);
   if (!items) return std::unexpected(std::move(items.error()));
   Batch batch(signal);
   batch.append_slice(std::move(request), *items);
+  if (findings) batch.index_ = std::make_shared<const SpanIndex>(batch, *std::move(findings));
   return batch;
 }
 
-Result<Batch> Batch::from_wire(std::vector<Slice> pieces, Signal signal) {
-  if (pieces.size() == 1) return from_wire(std::move(pieces.front()), signal);
+Result<Batch> Batch::from_wire(std::vector<Slice> pieces, Signal signal,
+                               const SpanQuestions* asked) {
+  if (pieces.size() == 1) return from_wire(std::move(pieces.front()), signal, asked);
   std::size_t size = 0;
   for (const Slice& piece : pieces) size += piece.size();
   if (size > kMaxBytes) return permanent(kTooLarge);
-  Result<CheckedPieces> checked = check_pieces(pieces, signal);
+  auto findings = findings_for(asked, signal, size);
+  Result<CheckedPieces> checked = check_pieces(pieces, signal, findings ? &*findings : nullptr);
   if (!checked) return std::unexpected(std::move(checked.error()));
-  return from_slices(std::move(checked->slices), checked->items, signal);
+  Batch batch = from_slices(std::move(checked->slices), checked->items, signal);
+  if (findings) batch.index_ = std::make_shared<const SpanIndex>(batch, *std::move(findings));
+  return batch;
 }
 
 Batch Batch::from_encoder(std::string request, std::size_t item_count, Signal signal) {

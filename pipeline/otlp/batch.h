@@ -45,6 +45,7 @@ class Slice {
 };
 
 class SpanIndex;
+class SpanQuestions;
 
 class Batch {
  public:
@@ -56,14 +57,18 @@ class Batch {
   Batch& operator=(const Batch&) = delete;
 
   // Takes an encoded export request from outside: one walk over all of it checks that it is
-  // well-formed and counts its items. Fails, permanently, with the reason (request_check.h).
-  static Result<Batch> from_wire(Slice request, Signal signal = Signal::kTraces);
-  static Result<Batch> from_wire(std::string request, Signal signal = Signal::kTraces) {
-    return from_wire(Slice(std::move(request)), signal);
+  // well-formed and counts its items. Fails, permanently, with the reason (request_check.h). What
+  // `asked` has, which outlives the batch, is noted in the same walk; null: nothing is asked.
+  static Result<Batch> from_wire(Slice request, Signal signal = Signal::kTraces,
+                                 const SpanQuestions* asked = nullptr);
+  static Result<Batch> from_wire(std::string request, Signal signal = Signal::kTraces,
+                                 const SpanQuestions* asked = nullptr) {
+    return from_wire(Slice(std::move(request)), signal, asked);
   }
 
   // The same for a request that came in pieces, cut anywhere: they are not joined (check_pieces()).
-  static Result<Batch> from_wire(std::vector<Slice> pieces, Signal signal = Signal::kTraces);
+  static Result<Batch> from_wire(std::vector<Slice> pieces, Signal signal = Signal::kTraces,
+                                 const SpanQuestions* asked = nullptr);
 
   // Takes bytes that this process encoded itself and whose items it has counted.
   static Batch from_encoder(std::string request, std::size_t item_count,

@@ -7,6 +7,7 @@
 
 #include "pipeline/otlp/plain_span.h"
 #include "pipeline/otlp/request_check.h"
+#include "pipeline/otlp/span_findings.h"
 
 namespace kernspan::otlp {
 namespace {
@@ -85,6 +86,8 @@ std::string reason_of(const FieldRule& rule, WireError error) {
 // Of no use outside this file, so that the compiler may make one loop of it.
 class Checker {
  public:
+  explicit Checker(SpanFindings* findings) : findings_(findings) {}
+
   bool message(MessageName name, const char* cursor, const char* end, int depth);
 
   std::size_t items() const { return items_; }
@@ -94,10 +97,12 @@ class Checker {
   bool field(const FieldRule& rule, WireType type, const char*& cursor, const char* end, int depth);
   bool content(const FieldRule& rule, const char* cursor, const char* end, int depth);
   bool packed_varints(const FieldRule& rule, const char* cursor, const char* end);
+  bool span(const FieldRule& rule, const char* cursor, const char* end, int depth);
   bool is_plain_span(const char* cursor, const char* end, int depth);
   bool wrong(const FieldRule& rule, WireError error) { return refuse(reason_of(rule, error)); }
   bool refuse(std::string reason);
 
+  SpanFindings* const findings_;
   std::size_t items_ = 0;
   std::string reason_;
 };
@@ -167,8 +172,8 @@ bool Checker::content(const FieldRule& rule, const char* cursor, const char* end
       return message(rule.message, cursor, end, depth + 1);
     case FieldType::kMessage:
       if (rule.is_item) ++items_;
-      if (rule.message == MessageName::kSpan && is_plain_span(cursor, end, depth + 1)) return true;
-      return message(rule.message, cursor, end, depth + 1);
+      return rule.message == MessageName::kSpan ? span(rule, cursor, end, depth + 1)
+                                                : message(rule.message, cursor, end, depth + 1);
     case FieldType::kTraceId:
     case FieldType::kSpanId:
       if (size == id_size(rule.type) || size == 0) return true;
@@ -186,17 +191,31 @@ bool Checker::content(const FieldRule& rule, const char* cursor, const char* end
   }
 }
 
-// A span that is not goes the long way, which has the reason.
+// A span that is not plain goes the long way, which has the reason.
+bool Checker::span(const FieldRule& rule, const char* cursor, const char* end, int depth) {
+  if (is_plain_span(cursor, end, depth)) return true;
+  if (!message(rule.message, cursor, end, depth)) return false;
+  if (findings_ != nullptr) findings_->read_span({cursor, static_cast<std::size_t>(end - cursor)});
+  return true;
+}
+
 bool Checker::is_plain_span(const char* cursor, const char* end, int depth) {
   const MessageRule& rules = rule_of(MessageName::kSpan);
-  IndexedSpan span;
+  IndexedSpan unasked;
+  IndexedSpan& span = findings_ == nullptr ? unasked : findings_->begin_span(cursor);
   return read_plain_span(cursor, end, span,
                          [&](unsigned number, const char* begin, const char* behind) {
                            if (number == wire::span::kAttributes && depth + 2 <= kMaxMessageDepth &&
                                is_plain_key_value(begin, behind)) {
+                             if (findings_ != nullptr) findings_->see_plain_attribute(begin);
                              return true;
                            }
-                           return content(rules[number], begin, behind, depth);
+                           if (!content(rules[number], begin, behind, depth)) return false;
+                           if (findings_ != nullptr && number == wire::span::kAttributes) {
+                             findings_->see_attribute(
+                                 {begin, static_cast<std::size_t>(behind - begin)});
+                           }
+                           return true;
                          });
 }
 
@@ -213,7 +232,7 @@ bool Checker::packed_varints(const FieldRule& rule, const char* cursor, const ch
 }  // namespace
 
 bool MessageCheck::message(MessageName name, const char* cursor, const char* end, int depth) {
-  Checker checker;
+  Checker checker(findings_);
   const bool is_well_formed = checker.message(name, cursor, end, depth);
   items_ += checker.items();
   if (!is_well_formed) reason_ = std::move(checker.reason());

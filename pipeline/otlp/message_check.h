@@ -9,8 +9,14 @@
 
 namespace kernspan::otlp {
 
+class SpanFindings;
+
 class MessageCheck {
  public:
+  MessageCheck() = default;
+  // Spans are noted there; null: nowhere.
+  explicit MessageCheck(SpanFindings* findings) : findings_(findings) {}
+
   // False when the fields from `cursor` on are not those of a well-formed message; then reason()
   // says why. `depth` messages are around it.
   bool message(MessageName name, const char* cursor, const char* end, int depth);
@@ -23,6 +29,7 @@ class MessageCheck {
   const std::string& reason() const { return reason_; }
 
  private:
+  SpanFindings* findings_ = nullptr;
   std::size_t items_ = 0;
   std::string reason_;
 };

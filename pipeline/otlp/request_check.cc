@@ -15,11 +15,6 @@
 namespace kernspan::otlp {
 namespace {
 
-// An item of no bytes costs two on the wire and an index entry of 72 in memory. A span's ids alone
-// are 28 bytes; small test requests may do without.
-constexpr std::size_t kManyItems = 1 << 16;
-constexpr std::size_t kMinItemBytes = 16;
-
 MessageName request_of(Signal signal) {
   return signal == Signal::kTraces ? MessageName::kTraceRequest : MessageName::kMetricsRequest;
 }
@@ -57,7 +52,8 @@ bool is_upper_level(MessageName name) {
 // field that does not is copied into one piece.
 class PieceCheck {
  public:
-  explicit PieceCheck(std::span<const Slice> pieces) : pieces_(pieces) {}
+  PieceCheck(std::span<const Slice> pieces, SpanFindings* findings)
+      : pieces_(pieces), check_(findings) {}
 
   bool level(MessageName name, std::size_t size, int depth);
 
@@ -188,17 +184,18 @@ bool PieceCheck::level(MessageName name, std::size_t size, int depth) {
 
 }  // namespace
 
-Result<std::size_t> check_request(std::string_view bytes, Signal signal) {
-  MessageCheck check;
+Result<std::size_t> check_request(std::string_view bytes, Signal signal, SpanFindings* findings) {
+  MessageCheck check(findings);
   const bool is_well_formed =
       check.message(request_of(signal), bytes.data(), bytes.data() + bytes.size(), 0);
   return verdict(check, is_well_formed, bytes.size(), signal);
 }
 
-Result<CheckedPieces> check_pieces(std::span<const Slice> pieces, Signal signal) {
+Result<CheckedPieces> check_pieces(std::span<const Slice> pieces, Signal signal,
+                                   SpanFindings* findings) {
   std::size_t size = 0;
   for (const Slice& piece : pieces) size += piece.size();
-  PieceCheck check(pieces);
+  PieceCheck check(pieces, findings);
   const bool is_well_formed = check.level(request_of(signal), size, 0);
   Result<std::size_t> items = verdict(check.check(), is_well_formed, size, signal);
   if (!items) return std::unexpected(std::move(items.error()));

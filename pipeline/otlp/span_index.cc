@@ -6,9 +6,56 @@
 #include "pipeline/otlp/plain_span.h"
 #include "pipeline/otlp/request_tree_builder.h"
 #include "pipeline/otlp/request_walk.h"
+#include "pipeline/otlp/span_findings.h"
 
 namespace kernspan::otlp {
 namespace {
+
+class IndexBuilder : public RequestTreeBuilder {
+ public:
+  // `known`: what is known of the first spans; the others are read.
+  IndexBuilder(RequestTree& tree, std::vector<IndexedSpan>& spans,
+               std::span<const IndexedSpan> known)
+      : RequestTreeBuilder(tree), spans_(spans), known_(known) {}
+
+  void item(const SliceCursor::Header& header, std::uint32_t slice, std::uint32_t offset,
+            std::string_view whole) {
+    if (spans_.size() < known_.size()) {
+      spans_.push_back(known_[spans_.size()]);
+    } else {
+      read(whole.substr(header.size), spans_.emplace_back());
+    }
+    IndexedSpan& entry = spans_.back();
+    entry.position = {
+        .slice = slice, .offset = offset, .size = static_cast<std::uint32_t>(whole.size())};
+    entry.scope = current_scope();
+    entry.header_size = static_cast<std::uint8_t>(header.size);
+  }
+
+ private:
+  static void read(std::string_view content, IndexedSpan& entry) {
+    const auto pass_by = [](unsigned, const char*, const char*) { return true; };
+    if (!read_plain_span(content.data(), content.data() + content.size(), entry, pass_by)) {
+      entry = {};
+      read_any_span(content, entry);
+    }
+  }
+
+  std::vector<IndexedSpan>& spans_;
+  const std::span<const IndexedSpan> known_;
+};
+
+std::shared_ptr<const std::vector<IndexedSpan>> walk(const Batch& batch, RequestTree& tree,
+                                                     std::span<const IndexedSpan> known) {
+  tree.slices = batch.slices();
+  auto spans = std::make_shared<std::vector<IndexedSpan>>();
+  spans->reserve(batch.item_count());
+  IndexBuilder builder(tree, *spans, known);
+  walk_request(tree.slices, builder);
+  return spans;
+}
+
+}  // namespace
 
 void read_any_span(std::string_view content, IndexedSpan& entry) {
   const SpanView span(content);
@@ -22,38 +69,13 @@ void read_any_span(std::string_view content, IndexedSpan& entry) {
   entry.status_code = span.status_code;
 }
 
-class IndexBuilder : public RequestTreeBuilder {
- public:
-  IndexBuilder(RequestTree& tree, std::vector<IndexedSpan>& spans)
-      : RequestTreeBuilder(tree), spans_(spans) {}
+SpanIndex::SpanIndex(const Batch& batch) : spans_(walk(batch, tree_, {})) {}
 
-  void item(const SliceCursor::Header& header, std::uint32_t slice, std::uint32_t offset,
-            std::string_view whole) {
-    IndexedSpan& entry = spans_.emplace_back();
-    const std::string_view content = whole.substr(header.size);
-    const auto pass_by = [](unsigned, const char*, const char*) { return true; };
-    if (!read_plain_span(content.data(), content.data() + content.size(), entry, pass_by)) {
-      read_any_span(content, entry);
-    }
-    entry.position = {
-        .slice = slice, .offset = offset, .size = static_cast<std::uint32_t>(whole.size())};
-    entry.scope = current_scope();
-    entry.header_size = static_cast<std::uint8_t>(header.size);
-  }
-
- private:
-  std::vector<IndexedSpan>& spans_;
-};
-
-}  // namespace
-
-SpanIndex::SpanIndex(const Batch& batch) {
-  tree_.slices = batch.slices();
-  auto spans = std::make_shared<std::vector<IndexedSpan>>();
-  spans->reserve(batch.item_count());
-  IndexBuilder builder(tree_, *spans);
-  walk_request(tree_.slices, builder);
-  spans_ = std::move(spans);
+SpanIndex::SpanIndex(const Batch& batch, SpanFindings findings)
+    : spans_(walk(batch, tree_, findings.spans())),
+      key_count_(findings.keys().size()),
+      values_(findings.take_values()) {
+  if (key_count_ != 0) keys_ = &findings.keys();
 }
 
 SpanIndex::SpanIndex(const SpanIndex& other, std::vector<Slice> copy) : spans_(other.spans_) {

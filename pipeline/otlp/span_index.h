@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "pipeline/base/ids.h"
+#include "pipeline/otlp/attribute_keys.h"
 #include "pipeline/otlp/batch.h"
 #include "pipeline/otlp/request_tree.h"
 #include "pipeline/otlp/span_view.h"
@@ -30,13 +31,31 @@ struct IndexedSpan {
 };
 static_assert(sizeof(IndexedSpan) == 72);
 
+// Reads what a span says of itself, whatever it has; `content` is well-formed. The entry is fresh.
+void read_any_span(std::string_view content, IndexedSpan& entry);
+
+// An attribute's encoded AnyValue, in the content of a span.
+struct FoundValue {
+  static constexpr std::uint32_t kNowhere = 0xFFFF'FFFF;
+
+  std::uint32_t offset = kNowhere;
+  std::uint32_t size = 0;
+
+  bool is_there() const { return offset != kNowhere; }
+};
+
+class SpanFindings;
+
 // Where the spans of a batch are and what decisions are commonly made by. Made by one walk; keeps
 // the bytes alive. Several threads may read one.
 class SpanIndex {
  public:
   // A batch of traces; its bytes are well-formed.
   explicit SpanIndex(const Batch& batch);
-  // The same of a copy of the bytes, cut into slices of the same sizes. Keeps none of the others.
+  // The same, of a batch whose check has found all of that.
+  SpanIndex(const Batch& batch, SpanFindings findings);
+  // The same of a copy of the bytes, cut into slices of the same sizes. Keeps none of the others, and no
+  // found values.
   SpanIndex(const SpanIndex& other, std::vector<Slice> copy);
 
   std::span<const IndexedSpan> spans() const { return *spans_; }
@@ -60,11 +79,22 @@ class SpanIndex {
     return ResourceView(tree_.resources[resource_number(span)].resource);
   }
 
+  // The keys that have been looked for in all spans; null: none. Compared, not read.
+  const AttributeKeys* looked_for() const { return keys_; }
+  // As AttributeKeys::find() has it, of one of those keys.
+  std::string_view found(std::size_t span, AttributeKeys::Number key) const {
+    const FoundValue& value = values_[span * key_count_ + key];
+    return value.is_there() ? bytes(span).substr(value.offset, value.size) : std::string_view();
+  }
+
   const RequestTree& tree() const { return tree_; }
 
  private:
   RequestTree tree_;
   std::shared_ptr<const std::vector<IndexedSpan>> spans_;
+  const AttributeKeys* keys_ = nullptr;
+  std::size_t key_count_ = 0;
+  std::vector<FoundValue> values_;
 };
 
 }  // namespace kernspan::otlp

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <deque>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -14,6 +15,7 @@
 #include "pipeline/otlp/attribute_editor.h"
 #include "pipeline/otlp/attribute_keys.h"
 #include "pipeline/otlp/attribute_view.h"
+#include "pipeline/otlp/span_index.h"
 #include "pipeline/ottl/value.h"
 
 namespace kernspan::ottl {
@@ -29,6 +31,13 @@ class OpenMessage {
 
   // `bytes` outlive the changes. Values borrowed from the message that was open are no longer valid.
   void open(std::string_view bytes, std::uint32_t attributes_field);
+
+  // Of the message that was opened, a span, those keys have been found already: by these numbers.
+  void take_found(const otlp::SpanIndex& index, std::size_t span,
+                  std::span<const otlp::AttributeKeys::Number> numbers) {
+    for (std::size_t i = 0; i < numbers.size(); ++i) values_[i] = index.found(span, numbers[i]);
+    is_read_ = true;
+  }
 
   std::string_view bytes() const { return bytes_; }  // as it came
 

@@ -24,6 +24,7 @@ void Record::clear_cache() {
 }
 
 void Record::look_for(const Lookups& lookups) {
+  lookups_ = &lookups;
   resource_.look_for(lookups.of(Context::kResource));
   scope_.look_for(lookups.of(Context::kScope));
   span_.look_for(lookups.of(Context::kSpan));
@@ -52,6 +53,9 @@ void Record::open_scope(const otlp::RequestTree& tree, std::uint32_t scope) {
 void Record::open_span(const otlp::SpanIndex& index, std::size_t span) {
   open_scope(index.tree(), index.spans()[span].scope);
   span_.open(index.bytes(span), otlp::wire::span::kAttributes);
+  if (lookups_ != nullptr && lookups_->are_found(index)) {
+    span_.take_found(index, span, lookups_->asked_numbers());
+  }
 }
 
 std::size_t Record::change_bytes() const {

@@ -59,6 +59,7 @@ class Record {
  private:
   void clear_cache();
 
+  const Lookups* lookups_ = nullptr;
   const otlp::RequestTree* tree_ = nullptr;
   std::uint32_t open_resource_ = 0;
   std::uint32_t open_scope_ = 0;

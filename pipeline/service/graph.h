@@ -61,6 +61,7 @@ class Graph {
   std::vector<Extension*> extension_views_;  // the same objects
   Extensions extensions_by_id_;              // and again
   std::unique_ptr<ServiceDescription> description_;
+  otlp::SpanQuestions span_questions_;
   std::vector<Part> exporters_;
   std::vector<std::unique_ptr<Consumer>> joints_;  // fan-outs and signal routers
   std::vector<Part> processors_;                   // and connectors

@@ -100,7 +100,8 @@ ComponentContext GraphBuilder::context_of(const char* section, const ComponentSe
           .ledger = context_.ledger,
           .books = books,
           .clock = context_.clock,
-          .warnings = warnings_};
+          .warnings = warnings_,
+          .span_questions = &graph_->span_questions_};
 }
 
 Status GraphBuilder::make_extensions() {

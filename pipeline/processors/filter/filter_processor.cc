@@ -44,7 +44,13 @@ FilterProcessor::FilterProcessor(const ComponentContext& context, std::vector<Fi
                                               {{"filter", context.id}})),
       errors_(context.metrics.counter("kernspan_processor_filter_condition_errors",
                                       "Conditions that ended with an error on a record.",
-                                      {{"filter", context.id}})) {}
+                                      {{"filter", context.id}})) {
+  if (context.span_questions == nullptr || groups_.empty()) return;
+  context.span_questions->ask_for_index();
+  for (const FilterGroup& group : groups_) {
+    if (group.lookups != nullptr) group.lookups->ask(*context.span_questions);
+  }
+}
 
 Result<bool> FilterProcessor::keeps(const FilterGroup& group, ottl::Evaluation& at) {
   for (const FilterCondition& condition : group.conditions) {

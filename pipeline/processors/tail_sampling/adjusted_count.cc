@@ -1,6 +1,7 @@
 #include "pipeline/processors/tail_sampling/adjusted_count.h"
 
 #include <optional>
+#include <vector>
 
 #include "pipeline/otlp/attribute_editor.h"
 #include "pipeline/otlp/span_view.h"
@@ -61,25 +62,31 @@ AdjustedCount::Counted AdjustedCount::count(std::string_view trace_state, std::s
 
 void AdjustedCount::write(std::string_view span, const TraceId& trace_id, double probability,
                           std::string& out) const {
+  const bool has_attribute = !settings_.attribute.empty();
   std::string_view trace_state;
-  otlp::WireReader header(span);
-  for (otlp::WireField field; header.next(field);) {
-    if (field.is_bytes(otlp::wire::span::kTraceState)) trace_state = field.bytes;
+  std::vector<otlp::WireField> earlier;  // of what is written here; few spans have any
+  otlp::WireReader reader(span);
+  for (otlp::WireField field; reader.next(field);) {
+    if (field.is_bytes(otlp::wire::span::kAttributes)) {
+      if (!has_attribute || otlp::AttributeView(field.bytes).key != settings_.attribute) continue;
+    } else if (field.is_bytes(otlp::wire::span::kTraceState)) {
+      trace_state = field.bytes;
+    } else {
+      continue;
+    }
+    earlier.push_back(field);
   }
   const Counted counted = count(trace_state, span, trace_id, probability);
-  const bool has_attribute = !settings_.attribute.empty();
-  const auto is_replaced = [&](const otlp::WireField& field) {
-    if (field.is_bytes(otlp::wire::span::kTraceState)) return counted.trace_state.has_value();
-    if (!has_attribute || !field.is_bytes(otlp::wire::span::kAttributes)) return false;
-    return otlp::AttributeView(field.bytes).key == settings_.attribute;
-  };
   if (counted.trace_state) {
     otlp::append_bytes_field(out, otlp::wire::span::kTraceState, *counted.trace_state);
   }
-  otlp::WireReader reader(span);
-  for (otlp::WireField field; reader.next(field);) {
-    if (!is_replaced(field)) out += field.whole;
+  for (const otlp::WireField& field : earlier) {
+    if (field.number == otlp::wire::span::kTraceState && !counted.trace_state) continue;  // stays
+    out += span.substr(0, static_cast<std::size_t>(field.whole.data() - span.data()));
+    span.remove_prefix(static_cast<std::size_t>(field.whole.data() - span.data()) +
+                       field.whole.size());
   }
+  out += span;
   if (!has_attribute) return;
   const std::string value = otlp::encode_value(counted.count);
   otlp::append_bytes_header(out, otlp::wire::span::kAttributes,

@@ -1,33 +1,51 @@
 #include "pipeline/processors/tail_sampling/buffer_pool.h"
 
-#include <bit>
-#include <cstdlib>
+#include <sanitizer/asan_interface.h>
+#include <sys/mman.h>
+
+#include <algorithm>
+#include <cstdint>
 #include <cstring>
+#include <iterator>
 #include <new>
 
 namespace kernspan::sampling {
 namespace {
 
-// A few capacities, so that buffers find takers. What a buffer has too much is never touched, and
-// so takes no memory, or less than an eighth.
-std::size_t capacity_for(std::size_t size) {
-  const std::size_t step = std::bit_floor(size) / 8;
-  return (size + step - 1) / step * step;
+constexpr std::size_t kPage = 4096;
+constexpr std::size_t kHugePage = 2 << 20;
+
+std::size_t rounded_up(std::size_t size, std::size_t unit) {
+  return (size + unit - 1) / unit * unit;
+}
+
+// Begins where a huge page can.
+char* map_aligned(std::size_t size) {
+  void* const mapped = ::mmap(nullptr, size + kHugePage, PROT_READ | PROT_WRITE,
+                              MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  if (mapped == MAP_FAILED) throw std::bad_alloc();
+  auto* const begin = static_cast<char*>(mapped);
+  const auto address = reinterpret_cast<std::uintptr_t>(begin);
+  const std::size_t front = rounded_up(address, kHugePage) - address;
+  if (front != 0) ::munmap(begin, front);
+  ::munmap(begin + front + size, kHugePage - front);
+  // Where the kernel has none the pages are small.
+  static const bool kHuge = getenv("GW_HUGE") != nullptr;
+  if (kHuge) ::madvise(begin + front, size, MADV_HUGEPAGE);
+  return begin + front;
 }
 
 }  // namespace
 
 BufferPool::~BufferPool() {
-  for (const auto& [capacity, buffers] : idle_) {
-    for (char* const buffer : buffers) std::free(buffer);
-  }
+  while (!regions_.empty()) unmap(regions_.begin());
 }
 
 otlp::Slice BufferPool::copy(const otlp::Batch& batch) {
-  const std::size_t capacity = capacity_for(batch.byte_count());
-  char* const buffer = take(capacity);
-  std::shared_ptr<const void> owner(buffer, [pool = shared_from_this(), capacity](char* freed) {
-    pool->give_back(freed, capacity);
+  const std::size_t size = rounded_up(batch.byte_count(), kPage);
+  char* const buffer = take(size);
+  std::shared_ptr<const void> owner(buffer, [pool = shared_from_this(), size](char* freed) {
+    pool->give_back(freed, size);
   });
   char* end = buffer;
   for (const otlp::Slice& slice : batch.slices()) {
@@ -37,36 +55,102 @@ otlp::Slice BufferPool::copy(const otlp::Batch& batch) {
   return {std::move(owner), {buffer, batch.byte_count()}};
 }
 
-char* BufferPool::take(std::size_t capacity) {
-  {
-    const std::scoped_lock lock(mutex_);
-    if (const auto found = idle_.find(capacity); found != idle_.end() && !found->second.empty()) {
-      char* const buffer = found->second.back();
-      found->second.pop_back();
-      idle_bytes_ -= capacity;
-      return buffer;
-    }
+// From the smallest gap that has room, and of those the first: others stay large, or whole regions
+// become free.
+char* BufferPool::take(std::size_t size) {
+  const std::scoped_lock lock(mutex_);
+  auto found = gaps_by_size_.lower_bound({size, nullptr});
+  if (found == gaps_by_size_.end()) {
+    map_region(size);
+    found = gaps_by_size_.lower_bound({size, nullptr});
   }
-  auto* const buffer = static_cast<char*>(std::malloc(capacity));
-  if (buffer == nullptr) throw std::bad_alloc();
+  char* const buffer = found->second;
+  const Gap gap = remove_gap(gaps_.find(buffer));
+  if (const std::size_t left = gap.size - size; left != 0) {
+    add_gap(buffer + size, {left, std::min(left, gap.touched_bytes)});
+  }
+  region_of(buffer)->second.used_bytes += size;
+  ASAN_UNPOISON_MEMORY_REGION(buffer, size);
+  static const bool kPop = getenv("GW_POP") != nullptr;
+  if (kPop && gap.touched_bytes < gap.size) ::madvise(buffer, size, MADV_POPULATE_WRITE);
   return buffer;
 }
 
-void BufferPool::give_back(char* buffer, std::size_t capacity) {
-  {
-    const std::scoped_lock lock(mutex_);
-    if (idle_bytes_ + capacity <= max_idle_bytes_) {
-      idle_[capacity].push_back(buffer);
-      idle_bytes_ += capacity;
-      return;
-    }
+void BufferPool::give_back(char* buffer, std::size_t size) {
+  const std::scoped_lock lock(mutex_);
+  ASAN_POISON_MEMORY_REGION(buffer, size);
+  const auto region = region_of(buffer);
+  region->second.used_bytes -= size;
+  char* begin = buffer;
+  Gap gap{size, size};
+  const auto join = [&](Gaps::iterator neighbour) {
+    begin = std::min(begin, neighbour->first);
+    const Gap joined = remove_gap(neighbour);
+    gap.size += joined.size;
+    gap.touched_bytes += joined.touched_bytes;
+  };
+  auto next = gaps_.lower_bound(buffer);
+  if (next != gaps_.begin() && buffer != region->first) {
+    const auto previous = std::prev(next);
+    if (previous->first + previous->second.size == buffer) join(previous);
   }
-  std::free(buffer);
+  if (next != gaps_.end() && next->first == buffer + size &&
+      next->first != region->first + region->second.size) {
+    join(next);
+  }
+  const bool is_too_much = idle_bytes_ + gap.touched_bytes > max_idle_bytes_;
+  if (is_too_much && region->second.used_bytes == 0) return unmap(region);
+  if (is_too_much) {
+    ::madvise(begin, gap.size, MADV_DONTNEED);
+    gap.touched_bytes = 0;
+  }
+  add_gap(begin, gap);
+}
+
+BufferPool::Regions::iterator BufferPool::region_of(char* buffer) {
+  return std::prev(regions_.upper_bound(buffer));
+}
+
+void BufferPool::map_region(std::size_t least_bytes) {
+  const std::size_t size = std::max(kRegionBytes, rounded_up(least_bytes, kHugePage));
+  char* const begin = map_aligned(size);
+  ASAN_POISON_MEMORY_REGION(begin, size);
+  regions_.emplace(begin, Region{.size = size, .used_bytes = 0});
+  mapped_bytes_ += size;
+  add_gap(begin, {size, 0});
+}
+
+void BufferPool::unmap(Regions::iterator region) {
+  const auto [begin, whole] = *region;
+  if (const auto gap = gaps_.find(begin); gap != gaps_.end()) remove_gap(gap);
+  ASAN_UNPOISON_MEMORY_REGION(begin, whole.size);
+  ::munmap(begin, whole.size);
+  mapped_bytes_ -= whole.size;
+  regions_.erase(region);
+}
+
+BufferPool::Gaps::iterator BufferPool::add_gap(char* begin, const Gap& gap) {
+  gaps_by_size_.emplace(gap.size, begin);
+  idle_bytes_ += gap.touched_bytes;
+  return gaps_.emplace(begin, gap).first;
+}
+
+BufferPool::Gap BufferPool::remove_gap(Gaps::iterator gap) {
+  const Gap removed = gap->second;
+  gaps_by_size_.erase({removed.size, gap->first});
+  idle_bytes_ -= removed.touched_bytes;
+  gaps_.erase(gap);
+  return removed;
 }
 
 std::size_t BufferPool::idle_bytes() const {
   const std::scoped_lock lock(mutex_);
   return idle_bytes_;
+}
+
+std::size_t BufferPool::mapped_bytes() const {
+  const std::scoped_lock lock(mutex_);
+  return mapped_bytes_;
 }
 
 }  // namespace kernspan::sampling

@@ -4,18 +4,22 @@
 #include <map>
 #include <memory>
 #include <mutex>
-#include <vector>
+#include <set>
+#include <utility>
 
 #include "pipeline/otlp/batch.h"
 
 namespace kernspan::sampling {
 
-// Large buffers that are used again. Requests are freed at the pace at which new ones come, by
-// another thread: the C library would give their pages back to the kernel and get them again, zeroed
-// one by one, which was a third of the gateway's CPU. Any thread.
+// Large buffers, cut out of regions that the kernel backs with huge pages where it has them: as
+// traces are held for seconds, most of them lie in memory that was not there before, and with pages
+// of 4 KiB the faults alone were a sixth of the gateway's CPU. Buffers lie next to each other
+// whatever their sizes, so that no huge page is there for one small buffer, and what is freed is used
+// again: requests are freed at the pace at which new ones come. Any thread.
 class BufferPool : public std::enable_shared_from_this<BufferPool> {
  public:
   static constexpr std::size_t kSmallest = 64 << 10;
+  static constexpr std::size_t kRegionBytes = 32 << 20;
 
   // Keeps at most so many bytes that nobody uses.
   explicit BufferPool(std::size_t max_idle_bytes) : max_idle_bytes_(max_idle_bytes) {}
@@ -26,16 +30,39 @@ class BufferPool : public std::enable_shared_from_this<BufferPool> {
   // The batch's bytes, at least kSmallest, in one piece, which keeps the pool alive.
   otlp::Slice copy(const otlp::Batch& batch);
 
+  // Of memory that is there and in no buffer: at most.
   std::size_t idle_bytes() const;
+  // Of address space.
+  std::size_t mapped_bytes() const;
 
  private:
-  char* take(std::size_t capacity);
-  void give_back(char* buffer, std::size_t capacity);
+  // What is free between two buffers. Where `touched_bytes` of it lie is not known.
+  struct Gap {
+    std::size_t size = 0;
+    std::size_t touched_bytes = 0;  // at most: the rest takes no memory
+  };
+  struct Region {
+    std::size_t size = 0;
+    std::size_t used_bytes = 0;
+  };
+  using Gaps = std::map<char*, Gap>;
+  using Regions = std::map<char*, Region>;
+
+  char* take(std::size_t size);
+  void give_back(char* buffer, std::size_t size);
+  Regions::iterator region_of(char* buffer);
+  void map_region(std::size_t least_bytes);
+  void unmap(Regions::iterator region);
+  Gaps::iterator add_gap(char* begin, const Gap& gap);
+  Gap remove_gap(Gaps::iterator gap);
 
   const std::size_t max_idle_bytes_;
-  mutable std::mutex mutex_;
-  std::map<std::size_t, std::vector<char*>> idle_;  // by capacity
+  mutable std::mutex mutex_;  // guards what follows
+  Regions regions_;
+  Gaps gaps_;  // no two of a region touch
+  std::set<std::pair<std::size_t, char*>> gaps_by_size_;
   std::size_t idle_bytes_ = 0;
+  std::size_t mapped_bytes_ = 0;
 };
 
 }  // namespace kernspan::sampling

@@ -137,7 +137,7 @@ void Shard::look_ahead(const Arrival& arrival, std::size_t position) {
 bool Shard::take_span(const Arrival& arrival, std::uint32_t span, std::uint32_t& trace) {
   HeldRequest& request = *arrival.request;
   const otlp::IndexedSpan& fields = request.index().spans()[span];
-  if (trace == TraceTable::kNone || !is_same(table_[trace].id, fields.trace_id)) {
+  if (trace == TraceTable::kNone || table_[trace].id != fields.trace_id) {
     trace = table_.find(fields.trace_id);
     if (trace == TraceTable::kNone) {
       if (const TraceDecision* decision = find_cached(fields.trace_id)) {

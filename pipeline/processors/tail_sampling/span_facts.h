@@ -16,6 +16,7 @@
 
 #include "pipeline/otlp/attribute_keys.h"
 #include "pipeline/otlp/attribute_view.h"
+#include "pipeline/otlp/span_questions.h"
 #include "pipeline/processors/tail_sampling/trace_view.h"
 
 namespace kernspan::sampling {
@@ -62,6 +63,8 @@ class SpanFacts {
   Bit add_status(std::uint8_t codes);  // a bit per otlp::StatusCode
   Bit add_sampled_flag();
   Bit add_attribute(const AttributeQuestion& question);
+  // Once complete: attributes are found when spans are received, as far as they are.
+  void ask(otlp::SpanQuestions& questions);
 
   // Of each span, with those of its resource.
   std::vector<std::uint64_t> of(const otlp::SpanIndex& index) const;
@@ -86,7 +89,11 @@ class SpanFacts {
                               std::span<std::string_view> values) const;
   std::uint64_t of_fields(const otlp::IndexedSpan& span) const;
 
+  std::uint64_t of_found(const otlp::SpanIndex& index, std::size_t span) const;
+
   otlp::AttributeKeys keys_;
+  const otlp::AttributeKeys* asked_ = nullptr;              // of the questions
+  std::vector<otlp::AttributeKeys::Number> asked_numbers_;  // there, by number in keys_
   std::vector<Attribute> attributes_;
   std::vector<Status> statuses_;
   Bit sampled_flag_;

@@ -125,6 +125,10 @@ Status TailSamplingProcessor::start() {
     shards_.push_back(std::make_unique<ShardThread>(path_, std::move(shard), std::move(after_round),
                                                     *memory_, counters_, next_, clock_));
   }
+  if (context_.span_questions != nullptr) {
+    context_.span_questions->ask_for_index();
+    facts->ask(*context_.span_questions);
+  }
   for (const auto& shard : shards_) shard->start();
   door_.start();
   is_running_ = true;

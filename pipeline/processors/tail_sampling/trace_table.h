@@ -71,18 +71,13 @@ using TraceSlab = Slab<TraceEntry, &TraceEntry::next>;
 
 // Seeded for each process: ids come from outside, and may have been made to collide.
 struct TraceIdHash {
-  std::size_t operator()(const TraceId& id) const { return absl::HashOf(id.view()); }
+  std::size_t operator()(const TraceId& id) const {
+    std::array<std::uint64_t, 2> halves;  // as numbers they are mixed without a call
+    static_assert(sizeof halves == sizeof id.bytes);
+    std::memcpy(halves.data(), id.bytes.data(), sizeof halves);
+    return absl::HashOf(halves[0], halves[1]);
+  }
 };
-
-// Of each span several times, where the call of memcmp() that == is would cost more than the rest.
-inline bool is_same(const TraceId& one, const TraceId& other) {
-  std::array<std::uint64_t, 2> words;
-  std::array<std::uint64_t, 2> others;
-  static_assert(sizeof words == sizeof one.bytes);
-  std::memcpy(words.data(), one.bytes.data(), sizeof words);
-  std::memcpy(others.data(), other.bytes.data(), sizeof others);
-  return ((words[0] ^ others[0]) | (words[1] ^ others[1])) == 0;
-}
 
 class TraceTable {
  public:

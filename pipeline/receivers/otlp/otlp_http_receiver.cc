@@ -23,6 +23,7 @@ OtlpHttpReceiver::OtlpHttpReceiver(const ComponentContext& context, OtlpHttpServ
       settings_(std::move(settings)),
       signals_(context.signals),
       extensions_(context.extensions),
+      questions_(context.span_questions),
       next_(next),
       books_(context, "http"),
       refusals_(books_) {}
@@ -90,7 +91,7 @@ HttpServerAnswer OtlpHttpReceiver::serve(const HttpHead& head, std::string body)
     if (!encoded) return malformed(head, encoded.error());
     body = std::move(*encoded);
   }
-  auto batch = otlp::Batch::from_wire(std::move(body), signal);
+  auto batch = otlp::Batch::from_wire(std::move(body), signal, questions_);
   if (!batch) return malformed(head, batch.error());
   if (const Status taken = books_.hand_on(next_, std::move(*batch)); !taken) {
     return error(head, taken.error().kind == ErrorKind::kRetryable ? 503 : 500,

@@ -43,6 +43,7 @@ class OtlpHttpReceiver final : public Component, private HttpService {
   const OtlpHttpServerSettings settings_;
   const otlp::Signals signals_;
   const Extensions& extensions_;
+  const otlp::SpanQuestions* const questions_;  // may be null
   Consumer& next_;
   const ReceiverBooks books_;
   const HttpRefusals refusals_;

@@ -58,10 +58,11 @@ class GrpcPeer final : public RequestPeer {
 class OtlpReceiver::Service final : public GrpcUnaryService {
  public:
   Service(const std::string& path, std::uint64_t max_message_bytes, otlp::Signals signals,
-          Consumer& next, const Books& books)
+          const otlp::SpanQuestions* questions, Consumer& next, const Books& books)
       : path_(path),
         max_message_bytes_(max_message_bytes),
         signals_(signals),
+        questions_(questions),
         next_(next),
         books_(books) {}
 
@@ -74,6 +75,7 @@ class OtlpReceiver::Service final : public GrpcUnaryService {
   const std::string& path_;
   const std::uint64_t max_message_bytes_;
   const otlp::Signals signals_;
+  const otlp::SpanQuestions* const questions_;  // may be null
   Consumer& next_;
   const Books& books_;
 };
@@ -122,7 +124,7 @@ grpc::Status OtlpReceiver::Service::answer(int method, const grpc::ServerContext
                         "max_recv_msg_size_mib here, or send smaller batches",
                         max_message_bytes_)};
   }
-  auto batch = request ? otlp::Batch::from_wire(std::move(*request), signal)
+  auto batch = request ? otlp::Batch::from_wire(std::move(*request), signal, questions_)
                        : permanent("the message is not well-formed gzip");
   if (!batch) {
     books_.malformed.add();
@@ -153,8 +155,8 @@ OtlpReceiver::OtlpReceiver(const ComponentContext& context, GrpcServerSettings s
              .not_admitted = item_books_.refused_requests("not_admitted"),
              .unauthenticated = item_books_.refused_requests("unauthenticated"),
              .unimplemented = item_books_.refused_requests("unimplemented")},
-      service_(std::make_unique<Service>(path_, settings_.max_recv_msg_size_bytes, signals_, next_,
-                                         books_)) {}
+      service_(std::make_unique<Service>(path_, settings_.max_recv_msg_size_bytes, signals_,
+                                         context.span_questions, next_, books_)) {}
 
 OtlpReceiver::~OtlpReceiver() {
   stop(std::chrono::steady_clock::now());
