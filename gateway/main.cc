@@ -7,5 +7,6 @@ int main(int argc, char** argv) {
                               {.name = "kernspan-gateway",
                                .description = "Takes the traces of one cluster and passes them on",
                                .registry = kernspan::gateway_components(),
-                               .flags = {}});
+                               .flags = {},
+                               .idle_heap_bytes = 32 << 20});
 }

@@ -49,7 +49,8 @@ struct Id {
   bool operator==(const Id& other) const {
     if constexpr (kBytes % sizeof(std::uint64_t) != 0) return bytes == other.bytes;
     std::uint64_t difference = 0;
-    for (std::size_t i = 0; i < kBytes; i += sizeof difference) difference |= word(i) ^ other.word(i);
+    for (std::size_t i = 0; i < kBytes; i += sizeof difference)
+      difference |= word(i) ^ other.word(i);
     return difference == 0;
   }
   auto operator<=>(const Id&) const = default;

@@ -203,20 +203,19 @@ bool Checker::is_plain_span(const char* cursor, const char* end, int depth) {
   const MessageRule& rules = rule_of(MessageName::kSpan);
   IndexedSpan unasked;
   IndexedSpan& span = findings_ == nullptr ? unasked : findings_->begin_span(cursor);
-  return read_plain_span(cursor, end, span,
-                         [&](unsigned number, const char* begin, const char* behind) {
-                           if (number == wire::span::kAttributes && depth + 2 <= kMaxMessageDepth &&
-                               is_plain_key_value(begin, behind)) {
-                             if (findings_ != nullptr) findings_->see_plain_attribute(begin);
-                             return true;
-                           }
-                           if (!content(rules[number], begin, behind, depth)) return false;
-                           if (findings_ != nullptr && number == wire::span::kAttributes) {
-                             findings_->see_attribute(
-                                 {begin, static_cast<std::size_t>(behind - begin)});
-                           }
-                           return true;
-                         });
+  return read_plain_span(
+      cursor, end, span, [&](unsigned number, const char* begin, const char* behind) {
+        if (number == wire::span::kAttributes && depth + 2 <= kMaxMessageDepth &&
+            is_plain_key_value(begin, behind)) {
+          if (findings_ != nullptr) findings_->see_plain_attribute(begin);
+          return true;
+        }
+        if (!content(rules[number], begin, behind, depth)) return false;
+        if (findings_ != nullptr && number == wire::span::kAttributes) {
+          findings_->see_attribute({begin, static_cast<std::size_t>(behind - begin)});
+        }
+        return true;
+      });
 }
 
 bool Checker::packed_varints(const FieldRule& rule, const char* cursor, const char* end) {

@@ -107,12 +107,23 @@ int run(const Options& options, const DaemonSpec& spec, std::chrono::nanoseconds
   return 0;
 }
 
+void keep_idle_heap(std::size_t bytes) {
+  if (bytes == 0) return;
+  // Setting one of them stops the others from following the sizes that are freed.
+  constexpr int kGrowthStep = 1 << 20;
+  constexpr int kOwnMapping = 8 << 20;
+  mallopt(M_TRIM_THRESHOLD, static_cast<int>(bytes));
+  mallopt(M_TOP_PAD, kGrowthStep);
+  mallopt(M_MMAP_THRESHOLD, kOwnMapping);
+}
+
 }  // namespace
 
 int run_daemon(int argc, char** argv, const DaemonSpec& spec) {
   // Buffers are allocated by one thread and freed by another. With an arena per thread each keeps
   // what the others have freed: three times the memory. What is allocated per request is little.
   mallopt(M_ARENA_MAX, 1);
+  keep_idle_heap(spec.idle_heap_bytes);
   CLI::App app{spec.description, spec.name};
   app.set_version_flag("--version", spec.name + " " KERNSPAN_VERSION);
   Options options;

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <functional>
 #include <string>
 #include <vector>
@@ -20,6 +21,9 @@ struct DaemonSpec {
   std::string description;  // one line, for --help
   Registry registry;
   std::vector<DaemonFlag> flags;
+  // Freed memory at the heap's end that is not given back to the kernel, which would clear it page
+  // by page when the next request comes. 0: as the C library has it.
+  std::size_t idle_heap_bytes = 0;
 };
 
 // The main() of every daemon: --config SOURCE (repeatable; later ones override earlier ones),

@@ -4,7 +4,6 @@
 #include <sys/mman.h>
 
 #include <algorithm>
-#include <cstdint>
 #include <cstring>
 #include <iterator>
 #include <new>
@@ -13,26 +12,10 @@ namespace kernspan::sampling {
 namespace {
 
 constexpr std::size_t kPage = 4096;
-constexpr std::size_t kHugePage = 2 << 20;
+constexpr std::size_t kRegionUnit = 2 << 20;
 
 std::size_t rounded_up(std::size_t size, std::size_t unit) {
   return (size + unit - 1) / unit * unit;
-}
-
-// Begins where a huge page can.
-char* map_aligned(std::size_t size) {
-  void* const mapped = ::mmap(nullptr, size + kHugePage, PROT_READ | PROT_WRITE,
-                              MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-  if (mapped == MAP_FAILED) throw std::bad_alloc();
-  auto* const begin = static_cast<char*>(mapped);
-  const auto address = reinterpret_cast<std::uintptr_t>(begin);
-  const std::size_t front = rounded_up(address, kHugePage) - address;
-  if (front != 0) ::munmap(begin, front);
-  ::munmap(begin + front + size, kHugePage - front);
-  // Where the kernel has none the pages are small.
-  static const bool kHuge = getenv("GW_HUGE") != nullptr;
-  if (kHuge) ::madvise(begin + front, size, MADV_HUGEPAGE);
-  return begin + front;
 }
 
 }  // namespace
@@ -44,9 +27,8 @@ BufferPool::~BufferPool() {
 otlp::Slice BufferPool::copy(const otlp::Batch& batch) {
   const std::size_t size = rounded_up(batch.byte_count(), kPage);
   char* const buffer = take(size);
-  std::shared_ptr<const void> owner(buffer, [pool = shared_from_this(), size](char* freed) {
-    pool->give_back(freed, size);
-  });
+  std::shared_ptr<const void> owner(
+      buffer, [pool = shared_from_this(), size](char* freed) { pool->give_back(freed, size); });
   char* end = buffer;
   for (const otlp::Slice& slice : batch.slices()) {
     std::memcpy(end, slice.view().data(), slice.size());
@@ -55,24 +37,24 @@ otlp::Slice BufferPool::copy(const otlp::Batch& batch) {
   return {std::move(owner), {buffer, batch.byte_count()}};
 }
 
-// From the smallest gap that has room, and of those the first: others stay large, or whole regions
-// become free.
+// From a gap that is there before one that is not, and then from the smallest that has room, and of
+// those the first: others stay large, or whole regions become free.
 char* BufferPool::take(std::size_t size) {
   const std::scoped_lock lock(mutex_);
-  auto found = gaps_by_size_.lower_bound({size, nullptr});
-  if (found == gaps_by_size_.end()) {
-    map_region(size);
-    found = gaps_by_size_.lower_bound({size, nullptr});
+  char* buffer = nullptr;
+  for (const BySize* gaps : {&touched_by_size_, &untouched_by_size_}) {
+    const auto found = gaps->lower_bound({size, nullptr});
+    if (found == gaps->end()) continue;
+    buffer = found->second;
+    break;
   }
-  char* const buffer = found->second;
+  if (buffer == nullptr) buffer = map_region(size);
   const Gap gap = remove_gap(gaps_.find(buffer));
   if (const std::size_t left = gap.size - size; left != 0) {
     add_gap(buffer + size, {left, std::min(left, gap.touched_bytes)});
   }
   region_of(buffer)->second.used_bytes += size;
   ASAN_UNPOISON_MEMORY_REGION(buffer, size);
-  static const bool kPop = getenv("GW_POP") != nullptr;
-  if (kPop && gap.touched_bytes < gap.size) ::madvise(buffer, size, MADV_POPULATE_WRITE);
   return buffer;
 }
 
@@ -111,13 +93,17 @@ BufferPool::Regions::iterator BufferPool::region_of(char* buffer) {
   return std::prev(regions_.upper_bound(buffer));
 }
 
-void BufferPool::map_region(std::size_t least_bytes) {
-  const std::size_t size = std::max(kRegionBytes, rounded_up(least_bytes, kHugePage));
-  char* const begin = map_aligned(size);
+char* BufferPool::map_region(std::size_t least_bytes) {
+  const std::size_t size = std::max(kRegionBytes, rounded_up(least_bytes, kRegionUnit));
+  void* const mapped = ::mmap(nullptr, size, PROT_READ | PROT_WRITE,
+                              MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  if (mapped == MAP_FAILED) throw std::bad_alloc();
+  auto* const begin = static_cast<char*>(mapped);
   ASAN_POISON_MEMORY_REGION(begin, size);
   regions_.emplace(begin, Region{.size = size, .used_bytes = 0});
   mapped_bytes_ += size;
   add_gap(begin, {size, 0});
+  return begin;
 }
 
 void BufferPool::unmap(Regions::iterator region) {
@@ -129,15 +115,19 @@ void BufferPool::unmap(Regions::iterator region) {
   regions_.erase(region);
 }
 
-BufferPool::Gaps::iterator BufferPool::add_gap(char* begin, const Gap& gap) {
-  gaps_by_size_.emplace(gap.size, begin);
+BufferPool::BySize& BufferPool::by_size(const Gap& gap) {
+  return gap.touched_bytes == 0 ? untouched_by_size_ : touched_by_size_;
+}
+
+void BufferPool::add_gap(char* begin, const Gap& gap) {
+  gaps_.emplace(begin, gap);
   idle_bytes_ += gap.touched_bytes;
-  return gaps_.emplace(begin, gap).first;
+  by_size(gap).emplace(gap.size, begin);
 }
 
 BufferPool::Gap BufferPool::remove_gap(Gaps::iterator gap) {
   const Gap removed = gap->second;
-  gaps_by_size_.erase({removed.size, gap->first});
+  by_size(removed).erase({removed.size, gap->first});
   idle_bytes_ -= removed.touched_bytes;
   gaps_.erase(gap);
   return removed;

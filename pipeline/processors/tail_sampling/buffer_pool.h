@@ -11,11 +11,10 @@
 
 namespace kernspan::sampling {
 
-// Large buffers, cut out of regions that the kernel backs with huge pages where it has them: as
-// traces are held for seconds, most of them lie in memory that was not there before, and with pages
-// of 4 KiB the faults alone were a sixth of the gateway's CPU. Buffers lie next to each other
-// whatever their sizes, so that no huge page is there for one small buffer, and what is freed is used
-// again: requests are freed at the pace at which new ones come. Any thread.
+// Large buffers, next to each other in regions of their own, that are used again. Requests are freed
+// at the pace at which new ones come, by another thread: the C library would give their pages back
+// to the kernel and get them again, zeroed one by one, which was a third of the gateway's CPU. Any
+// thread.
 class BufferPool : public std::enable_shared_from_this<BufferPool> {
  public:
   static constexpr std::size_t kSmallest = 64 << 10;
@@ -47,20 +46,23 @@ class BufferPool : public std::enable_shared_from_this<BufferPool> {
   };
   using Gaps = std::map<char*, Gap>;
   using Regions = std::map<char*, Region>;
+  using BySize = std::set<std::pair<std::size_t, char*>>;
 
   char* take(std::size_t size);
   void give_back(char* buffer, std::size_t size);
   Regions::iterator region_of(char* buffer);
-  void map_region(std::size_t least_bytes);
+  char* map_region(std::size_t least_bytes);  // its begin, a gap of all of it
   void unmap(Regions::iterator region);
-  Gaps::iterator add_gap(char* begin, const Gap& gap);
+  BySize& by_size(const Gap& gap);
+  void add_gap(char* begin, const Gap& gap);
   Gap remove_gap(Gaps::iterator gap);
 
   const std::size_t max_idle_bytes_;
   mutable std::mutex mutex_;  // guards what follows
   Regions regions_;
-  Gaps gaps_;  // no two of a region touch
-  std::set<std::pair<std::size_t, char*>> gaps_by_size_;
+  Gaps gaps_;               // no two of a region touch
+  BySize touched_by_size_;  // gaps of which something is there, and the others
+  BySize untouched_by_size_;
   std::size_t idle_bytes_ = 0;
   std::size_t mapped_bytes_ = 0;
 };

@@ -23,6 +23,7 @@
 #include "pipeline/otlp/rpc_status.h"
 #include "pipeline/otlp/span_edit.h"
 #include "pipeline/otlp/span_index.h"
+#include "pipeline/otlp/span_questions.h"
 #include "pipeline/otlp/split.h"
 
 namespace {
@@ -30,6 +31,7 @@ namespace {
 using kernspan::otlp::Batch;
 using kernspan::otlp::Slice;
 using kernspan::otlp::SpanIndex;
+using kernspan::otlp::SpanQuestions;
 
 void check(bool condition) {
   if (!condition) std::abort();
@@ -228,6 +230,29 @@ void check_split(const Batch& batch, std::size_t max_spans) {
 
 }  // namespace
 
+// What is noted while the request is checked is what is read later.
+void check_answers(std::string_view bytes, const Batch* plain) {
+  static const SpanQuestions kQuestions = [] {
+    SpanQuestions questions;
+    for (const char* key : {"", "k", "key", "http.route"}) questions.ask_for_attribute(key);
+    return questions;
+  }();
+  auto batch = Batch::from_wire(std::string(bytes), kernspan::otlp::Signal::kTraces, &kQuestions);
+  check(batch.has_value() == (plain != nullptr));
+  if (!batch) return;
+  const SpanIndex& index = *batch->index();
+  check(index.size() == batch->item_count());
+  check_views(index);
+  std::vector<std::string_view> values(kQuestions.keys().size());
+  for (std::size_t i = 0; i < index.size(); ++i) {
+    kQuestions.keys().find(index.bytes(i), kernspan::otlp::wire::span::kAttributes, values);
+    for (std::uint32_t key = 0; key < values.size(); ++key) {
+      const std::string_view found = index.found(i, key);
+      check((found.data() == nullptr) == (values[key].data() == nullptr) && found == values[key]);
+    }
+  }
+}
+
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   static const google::protobuf::LogSilencer kNoWordsOnStrings;
   if (size == 0) return 0;
@@ -241,6 +266,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     check_wire(*batch, max_spans);
   }
   check_pieces(bytes, max_spans, batch ? &*batch : nullptr);
+  check_answers(bytes, batch ? &*batch : nullptr);
   static_cast<void>(Batch::from_wire(std::string(bytes), kernspan::otlp::Signal::kMetrics));
   constexpr std::size_t kMaxInflated = 1 << 16;
   const auto inflated = kernspan::otlp::gunzip({&bytes, 1}, kMaxInflated);
