@@ -4,7 +4,9 @@
 #include <sys/mman.h>
 
 #include <algorithm>
+#include <cstdint>
 #include <cstring>
+#include <ctime>
 #include <iterator>
 #include <new>
 
@@ -12,13 +14,56 @@ namespace kernspan::sampling {
 namespace {
 
 constexpr std::size_t kPage = 4096;
-constexpr std::size_t kRegionUnit = 2 << 20;
+constexpr std::size_t kHugePage = 2 << 20;
+// What 512 small ones take at the least.
+constexpr std::int64_t kLateNs = 500'000;
 
 std::size_t rounded_up(std::size_t size, std::size_t unit) {
   return (size + unit - 1) / unit * unit;
 }
 
+// Begins where a huge page can.
+char* map_aligned(std::size_t size) {
+  void* const mapped = ::mmap(nullptr, size + kHugePage, PROT_READ | PROT_WRITE,
+                              MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  if (mapped == MAP_FAILED) throw std::bad_alloc();
+  auto* const begin = static_cast<char*>(mapped);
+  const auto address = reinterpret_cast<std::uintptr_t>(begin);
+  const std::size_t front = rounded_up(address, kHugePage) - address;
+  if (front != 0) ::munmap(begin, front);
+  ::munmap(begin + front + size, kHugePage - front);
+  return begin + front;
+}
+
+// Of this thread: it may have to wait for a processor.
+std::int64_t cpu_time_ns() {
+  timespec time{};
+  ::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
+  return time.tv_sec * 1'000'000'000 + time.tv_nsec;
+}
+
+// Gives the region huge pages when the first one is not late. False: it was.
+bool use_huge_pages(char* region, std::size_t size) {
+  if (::madvise(region, size, MADV_HUGEPAGE) != 0) return true;  // the kernel has none
+  const std::int64_t begin_ns = cpu_time_ns();
+  *static_cast<volatile char*>(region) = 0;
+  if (cpu_time_ns() - begin_ns < kLateNs) return true;
+  ::madvise(region + kHugePage, size - kHugePage, MADV_NOHUGEPAGE);
+  return false;
+}
+
 }  // namespace
+
+bool BufferPool::HugePages::are_due() {
+  if (passed_by_ == to_pass_by_) return true;
+  ++passed_by_;
+  return false;
+}
+
+void BufferPool::HugePages::note(bool is_late) {
+  to_pass_by_ = is_late ? std::clamp(2 * to_pass_by_, 1U, kMostPassedBy) : 0;
+  passed_by_ = 0;
+}
 
 BufferPool::~BufferPool() {
   while (!regions_.empty()) unmap(regions_.begin());
@@ -94,11 +139,9 @@ BufferPool::Regions::iterator BufferPool::region_of(char* buffer) {
 }
 
 char* BufferPool::map_region(std::size_t least_bytes) {
-  const std::size_t size = std::max(kRegionBytes, rounded_up(least_bytes, kRegionUnit));
-  void* const mapped = ::mmap(nullptr, size, PROT_READ | PROT_WRITE,
-                              MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-  if (mapped == MAP_FAILED) throw std::bad_alloc();
-  auto* const begin = static_cast<char*>(mapped);
+  const std::size_t size = std::max(kRegionBytes, rounded_up(least_bytes, kHugePage));
+  char* const begin = map_aligned(size);
+  if (huge_pages_.are_due()) huge_pages_.note(!use_huge_pages(begin, size));
   ASAN_POISON_MEMORY_REGION(begin, size);
   regions_.emplace(begin, Region{.size = size, .used_bytes = 0});
   mapped_bytes_ += size;

@@ -48,6 +48,22 @@ class BufferPool : public std::enable_shared_from_this<BufferPool> {
   using Regions = std::map<char*, Region>;
   using BySize = std::set<std::pair<std::size_t, char*>>;
 
+  // Whether the next region is to have huge pages: one clears in a tenth of the time that its small
+  // ones take, one by one, unless the kernel has to move others out of the way for it, or a
+  // hypervisor has taken the memory back; then it takes ten times as long. Each region's first one
+  // tells. When it was late the next regions, twice as many each time, have small pages.
+  class HugePages {
+   public:
+    bool are_due();
+    void note(bool is_late);
+
+   private:
+    static constexpr unsigned kMostPassedBy = 64;
+
+    unsigned to_pass_by_ = 0;
+    unsigned passed_by_ = 0;
+  };
+
   char* take(std::size_t size);
   void give_back(char* buffer, std::size_t size);
   Regions::iterator region_of(char* buffer);
@@ -65,6 +81,7 @@ class BufferPool : public std::enable_shared_from_this<BufferPool> {
   BySize untouched_by_size_;
   std::size_t idle_bytes_ = 0;
   std::size_t mapped_bytes_ = 0;
+  HugePages huge_pages_;
 };
 
 }  // namespace kernspan::sampling
