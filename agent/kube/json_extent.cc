@@ -1,9 +1,28 @@
 #include "agent/kube/json_extent.h"
 
+#include <array>
+
 namespace kernspan::kube {
 namespace {
 
 constexpr std::string_view kBehindWords = ",:]} \n\t\r";
+
+using Marks = std::array<bool, 256>;
+
+constexpr Marks marks_of(std::string_view bytes) {
+  Marks marks{};
+  for (const char byte : bytes) marks[static_cast<unsigned char>(byte)] = true;
+  return marks;
+}
+
+// What changes the state; megabytes of other bytes are passed at one lookup each.
+constexpr Marks kInString = marks_of("\"\\");
+constexpr Marks kInNested = marks_of("\"{}[]");
+
+std::size_t find_mark(std::string_view piece, std::size_t at, const Marks& marks) {
+  while (at < piece.size() && !marks[static_cast<unsigned char>(piece[at])]) ++at;
+  return at;
+}
 
 }  // namespace
 
@@ -21,6 +40,9 @@ std::size_t JsonExtent::take(std::string_view piece) {
       state_ = State::kOver;
       return end;
     }
+    if (state_ == State::kString) at = find_mark(piece, at, kInString);
+    if (state_ == State::kNested) at = find_mark(piece, at, kInNested);
+    if (at == piece.size()) break;
     step(piece[at]);
     ++at;
   }
