@@ -11,8 +11,10 @@ namespace kernspan {
 namespace {
 
 constexpr std::uint64_t kSweepIntervalNs = 1'000'000'000;
-// Encoded resources that are kept, about 500 bytes each; beyond that all are made anew.
+// Encoded resources that are kept, about 1,500 bytes each; beyond that all are made anew. Those of
+// short-lived programs are not used again, and the others are made in some microseconds.
 constexpr std::size_t kResourcesMax = 4096;
+constexpr std::uint64_t kResourceUnusedNs = 10'000'000'000;
 // Above this share of the pool nothing waits for confirmation any more.
 constexpr std::size_t kPressureNumerator = 1, kPressureDenominator = 2;
 
@@ -337,6 +339,7 @@ Tracer::Resource& Tracer::resource_of(const process::ProcessInfo& process) {
     begun_resource_ = nullptr;
   }
   Resource& resource = resources_[process.revision];
+  resource.used_ns = now_ns_;
   const bool is_new = resource.encoded.empty();
   if (pods_ && (is_new || resource.pods_generation != pods_->generation())) {
     resource.pods_generation = pods_->generation();
@@ -358,8 +361,18 @@ bool Tracer::awaits_pod(const process::ProcessInfo& process) {
   return pods_->awaits(process.container, now_ns_);
 }
 
+void Tracer::forget_resources(std::uint64_t now_ns) {
+  std::erase_if(resources_, [&](const auto& entry) {
+    const Resource& resource = entry.second;
+    if (now_ns < resource.used_ns + kResourceUnusedNs) return false;
+    if (begun_resource_ == &resource) begun_resource_ = nullptr;
+    return true;
+  });
+}
+
 void Tracer::sweep(std::uint64_t now_ns) {
   swept_ns_ = now_ns;
+  forget_resources(now_ns);
   processes_.sweep(now_ns);
   linker_.sweep(now_ns);
   if (pods_) pods_->sweep(now_ns);
