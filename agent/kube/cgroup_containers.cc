@@ -17,6 +17,7 @@ namespace kernspan::kube {
 namespace {
 
 constexpr std::size_t kCgroupsMin = 64;
+constexpr std::size_t kContainersMin = 64;
 // What the kernel side looks at: bpf/cgroup.bpf.h.
 constexpr std::array<std::string_view, 4> kControllers = {"memory", "pids", "cpu", "devices"};
 // kubepods, class, pod, container, and that again inside a node that is a container, with room.
@@ -69,15 +70,15 @@ Directory open_directory(int parent, const char* name) {
 CgroupContainers::CgroupContainers(Settings settings, Clock clock)
     : settings_(std::move(settings)), clock_(std::move(clock)) {
   settings_.max_cgroups = std::max(settings_.max_cgroups, kCgroupsMin);
+  settings_.max_containers = std::max(settings_.max_containers, kContainersMin);
 }
 
 void CgroupContainers::learn(CgroupId cgroup, std::string_view path) {
   if (cgroup.id == 0) return;
-  if (containers_.size() >= settings_.max_cgroups && !containers_.contains(cgroup)) {
-    forget();
-    walked_ns_ = 0;
-  }
   ++counters_.learnt;
+  if (insert(cgroup, path)) return;
+  forget();
+  walked_ns_ = 0;
   insert(cgroup, path);
 }
 
@@ -88,19 +89,21 @@ void CgroupContainers::forget() {
   refs_.clear();
 }
 
-const ContainerRef* CgroupContainers::shared(ContainerRef ref) {
+// Null: there is no room for another one.
+const ContainerRef* CgroupContainers::shared(ContainerRef&& ref) {
   static const ContainerRef kNone;
   if (ref.empty()) return &kNone;
-  std::string key = ref.container_id;
-  key.append("/").append(ref.pod_uid).append("/").append(to_string(ref.runtime));
-  auto& known = refs_[std::move(key)];
-  if (!known) known = std::make_unique<const ContainerRef>(std::move(ref));
-  return known.get();
+  if (refs_.size() < settings_.max_containers) return &*refs_.insert(std::move(ref)).first;
+  const auto known = refs_.find(ref);
+  return known == refs_.end() ? nullptr : &*known;
 }
 
+// False: there is no room.
 bool CgroupContainers::insert(CgroupId cgroup, std::string_view path) {
   if (containers_.size() >= settings_.max_cgroups && !containers_.contains(cgroup)) return false;
-  containers_.insert_or_assign(cgroup, shared(container_of_path(path)));
+  const ContainerRef* container = shared(container_of_path(path));
+  if (container == nullptr) return false;
+  containers_.insert_or_assign(cgroup, container);
   return true;
 }
 
@@ -111,7 +114,10 @@ const ContainerRef* CgroupContainers::find(CgroupId cgroup) {
     const std::uint64_t now_ns = clock_();
     if (walked_ns_ == 0 || now_ns - walked_ns_ >= settings_.walk_interval_ns) {
       walked_ns_ = std::max<std::uint64_t>(now_ns, 1);
-      if (containers_.size() > settings_.max_cgroups / 2) forget();
+      if (containers_.size() > settings_.max_cgroups / 2 ||
+          refs_.size() > settings_.max_containers / 2) {
+        forget();
+      }
       walk();
       found = containers_.find(cgroup);
     }

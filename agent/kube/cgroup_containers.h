@@ -9,10 +9,10 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
-#include <memory>
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <unordered_set>
 #include <vector>
 
 #include "agent/kube/container_ref.h"
@@ -40,9 +40,11 @@ class CgroupContainers {
  public:
   struct Settings {
     std::string proc_root = "/proc";
-    // About 60 bytes each, and 300 for each container. A container has one in each of at most five hierarchies:
-    // 1,000 pods of three containers make 20,000. At least 64.
+    // About 60 bytes each. A container has one in each of at most five hierarchies: 1,000 pods of three containers
+    // make 20,000. At least 64.
     std::size_t max_cgroups = 65536;
+    // About 300 bytes each. Of v2 alone each container has but one cgroup. At least 64.
+    std::size_t max_containers = 16384;
     std::uint64_t walk_interval_ns = 1'000'000'000;
   };
   // CLOCK_MONOTONIC in nanoseconds.
@@ -69,6 +71,12 @@ class CgroupContainers {
       return std::hash<std::uint64_t>()(cgroup.id * 31 + cgroup.hierarchy);
     }
   };
+  struct RefHash {
+    std::size_t operator()(const ContainerRef& ref) const {
+      return std::hash<std::string>()(ref.container_id) * 31 +
+             std::hash<std::string>()(ref.pod_uid);
+    }
+  };
   struct Hierarchy {
     std::uint32_t number;
     std::string directory;
@@ -76,7 +84,7 @@ class CgroupContainers {
   };
 
   void forget();
-  const ContainerRef* shared(ContainerRef ref);
+  const ContainerRef* shared(ContainerRef&& ref);
   bool insert(CgroupId cgroup, std::string_view path);
   std::vector<Hierarchy> hierarchies(std::string_view process) const;
   void walk();
@@ -85,8 +93,8 @@ class CgroupContainers {
   Settings settings_;
   Clock clock_;
   std::unordered_map<CgroupId, const ContainerRef*, Hash> containers_;
-  // By all that they say: what the cgroups of one container, and those in it, have in common.
-  std::unordered_map<std::string, std::unique_ptr<const ContainerRef>> refs_;
+  // What the cgroups of one container, and those in it, have in common.
+  std::unordered_set<ContainerRef, RefHash> refs_;
   std::uint64_t walked_ns_ = 0;  // 0: never
   CgroupCounters counters_;
 };

@@ -1,67 +1,91 @@
 #include "agent/kube/json_extent.h"
 
-#include <cstring>
+#include <array>
 
 namespace kernspan::kube {
 namespace {
 
-constexpr std::size_t kNone = std::string_view::npos;
+constexpr std::string_view kBehindWords = ",:]} \n\t\r";
 
-// `at` is that of the opening quote.
-std::size_t string_end(std::string_view text, std::size_t at) {
-  std::size_t from = at + 1;
-  while (from < text.size()) {
-    const void* found = std::memchr(text.data() + from, '"', text.size() - from);
-    if (found == nullptr) return kNone;
-    const auto quote = static_cast<std::size_t>(static_cast<const char*>(found) - text.data());
-    std::size_t backslashes = 0;
-    while (quote - backslashes > from && text[quote - backslashes - 1] == '\\') ++backslashes;
-    if (backslashes % 2 == 0) return quote + 1;
-    from = quote + 1;
-  }
-  return kNone;
+using Marks = std::array<bool, 256>;
+
+constexpr Marks marks_of(std::string_view bytes) {
+  Marks marks{};
+  for (const char byte : bytes) marks[static_cast<unsigned char>(byte)] = true;
+  return marks;
 }
 
-std::size_t nested_end(std::string_view text, std::size_t at, std::size_t depth_max) {
-  std::size_t depth = 0;
-  while (at < text.size()) {
-    switch (text[at]) {
-      case '"':
-        at = string_end(text, at);
-        if (at == kNone) return kNone;
-        continue;
-      case '{':
-      case '[':
-        if (++depth > depth_max) return kNone;
-        break;
-      case '}':
-      case ']':
-        if (--depth == 0) return at + 1;
-        break;
-      default:
-        break;
-    }
-    ++at;
-  }
-  return kNone;
+// What changes the state; megabytes of other bytes are passed at one lookup each.
+constexpr Marks kInString = marks_of("\"\\");
+constexpr Marks kInNested = marks_of("\"{}[]");
+
+std::size_t find_mark(std::string_view piece, std::size_t at, const Marks& marks) {
+  while (at < piece.size() && !marks[static_cast<unsigned char>(piece[at])]) ++at;
+  return at;
 }
 
 }  // namespace
 
-std::size_t skip_space(std::string_view text, std::size_t at) {
-  while (at < text.size() &&
-         (text[at] == ' ' || text[at] == '\n' || text[at] == '\t' || text[at] == '\r')) {
+void JsonExtent::begin() {
+  depth_ = 0;
+  state_ = State::kBegin;
+}
+
+std::size_t JsonExtent::take(std::string_view piece) {
+  std::size_t at = 0;
+  while (at < piece.size() && !is_over() && !is_bad()) {
+    if (state_ == State::kWord) {
+      const std::size_t end = piece.find_first_of(kBehindWords, at);
+      if (end == std::string_view::npos) return piece.size();
+      state_ = State::kOver;
+      return end;
+    }
+    if (state_ == State::kString) at = find_mark(piece, at, kInString);
+    if (state_ == State::kNested) at = find_mark(piece, at, kInNested);
+    if (at == piece.size()) break;
+    step(piece[at]);
     ++at;
   }
   return at;
 }
 
-std::size_t value_end(std::string_view text, std::size_t at, std::size_t depth_max) {
-  if (at >= text.size()) return kNone;
-  if (text[at] == '"') return string_end(text, at);
-  if (text[at] == '{' || text[at] == '[') return nested_end(text, at, depth_max);
-  const std::size_t end = text.find_first_of(",]} \n\t\r", at);
-  return end == at ? kNone : end;
+void JsonExtent::step(char byte) {
+  switch (state_) {
+    case State::kBegin:
+      begin_with(byte);
+      break;
+    case State::kEscape:
+      state_ = State::kString;
+      break;
+    case State::kString:
+      if (byte == '\\') state_ = State::kEscape;
+      if (byte == '"') state_ = depth_ == 0 ? State::kOver : State::kNested;
+      break;
+    case State::kNested:
+      if (byte == '"') {
+        state_ = State::kString;
+      } else if (byte == '{' || byte == '[') {
+        if (++depth_ > depth_max_) state_ = State::kBad;
+      } else if (byte == '}' || byte == ']') {
+        if (--depth_ == 0) state_ = State::kOver;
+      }
+      break;
+    case State::kWord:
+    case State::kOver:
+    case State::kBad:
+      break;
+  }
+}
+
+void JsonExtent::begin_with(char byte) {
+  if (byte == '"') {
+    state_ = State::kString;
+  } else if (byte == '{' || byte == '[') {
+    depth_ = 1;
+    state_ = depth_ > depth_max_ ? State::kBad : State::kNested;
+  } else {
+    state_ = kBehindWords.contains(byte) ? State::kBad : State::kWord;
+  }
 }
 
 }  // namespace kernspan::kube

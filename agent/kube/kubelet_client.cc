@@ -4,6 +4,7 @@
 #include <xxhash.h>
 
 #include <algorithm>
+#include <memory>
 #include <utility>
 
 #include "pipeline/base/log.h"
@@ -20,6 +21,10 @@ constexpr std::string_view kStateNames[] = {
 std::uint64_t count_ns(std::chrono::nanoseconds duration) {
   return static_cast<std::uint64_t>(std::max<std::chrono::nanoseconds::rep>(duration.count(), 0));
 }
+
+struct FreeHash {
+  void operator()(XXH3_state_t* state) const { XXH3_freeState(state); }
+};
 
 }  // namespace
 
@@ -99,28 +104,31 @@ void KubeletClient::run() {
 
 KubeletState KubeletClient::ask(bool on_demand) {
   const std::uint64_t began_ns = clock_.monotonic_ns();
-  asked_ns_ = began_ns;
   if (on_demand) ++counters_.on_demand;
   directory_.tried(began_ns);
   const Outcome outcome = request();
+  asked_ns_ = clock_.monotonic_ns();
   failures_ = outcome.state == KubeletState::kReachable ? 0 : failures_ + 1;
   publish(outcome, began_ns);
   return outcome.state;
 }
 
 KubeletClient::Outcome KubeletClient::request() {
-  // The next list is about as long: without growing it needs no room for itself twice.
-  PageString body;
-  body.reserve(last_body_bytes_ + last_body_bytes_ / 8);
+  std::size_t body_bytes = 0;
+  const std::unique_ptr<XXH3_state_t, FreeHash> hash(XXH3_createState());
+  XXH3_64bits_reset(hash.get());
+  reader_.begin();
   std::string reason;
   const auto answer = connection_.get(
       settings_.target, settings_.timeout,
       [&](std::string_view piece) {
-        body += piece;
-        return body.size() <= settings_.body_bytes_max;
+        body_bytes += piece.size();
+        XXH3_64bits_update(hash.get(), piece.data(), piece.size());
+        reader_.take(piece);
+        return body_bytes <= settings_.body_bytes_max;
       },
       &reason, etag_);
-  counters_.body_bytes += body.size();
+  counters_.body_bytes += body_bytes;
   if (!answer) {
     return {connection_.was_slow() ? KubeletState::kSlow : KubeletState::kDown,
             answer.error().message};
@@ -142,20 +150,18 @@ KubeletClient::Outcome KubeletClient::request() {
     return {KubeletState::kInvalid,
             fmt::format("it answers {} to GET {}", answer->status, settings_.target)};
   }
-  last_body_bytes_ = body.size();
-  Outcome outcome = take(body);
+  Outcome outcome = take_list(XXH3_64bits_digest(hash.get()));
   if (outcome.state == KubeletState::kReachable) etag_ = answer->etag;
   return outcome;
 }
 
-KubeletClient::Outcome KubeletClient::take(std::string_view body) {
-  const std::uint64_t hash = XXH3_64bits(body.data(), body.size());
+KubeletClient::Outcome KubeletClient::take_list(std::uint64_t hash) {
   if (hash == body_hash_ && directory_.is_synced()) {
     ++counters_.unchanged;
     return {KubeletState::kReachable, {}};
   }
   const std::uint64_t bad_before = reader_.counters().pods_bad;
-  Result<std::vector<PodPtr>> pods = reader_.read(body);
+  Result<std::vector<PodPtr>> pods = reader_.finish();
   counters_.lists = reader_.counters();
   if (!pods) return {KubeletState::kInvalid, pods.error().message};
   if (counters_.lists.pods_bad > bad_before) {

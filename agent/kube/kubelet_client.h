@@ -16,7 +16,6 @@
 #include <string_view>
 #include <thread>
 
-#include "agent/kube/page_string.h"
 #include "agent/kube/pod_directory.h"
 #include "agent/kube/pod_list.h"
 #include "pipeline/base/clock.h"
@@ -98,7 +97,7 @@ class KubeletClient {
 
   void run();
   Outcome request();
-  Outcome take(std::string_view body);
+  Outcome take_list(std::uint64_t hash);
   std::string advice(long status) const;
   void publish(const Outcome& outcome, std::uint64_t began_ns);
 
@@ -108,8 +107,8 @@ class KubeletClient {
   ApiConnection connection_;
   PodListReader reader_;
   std::string etag_;
-  std::size_t last_body_bytes_ = 0;
   std::uint64_t body_hash_ = 0;
+  // The last request's end: it had reached the kubelet before, so that two are never closer there.
   std::optional<std::uint64_t> asked_ns_;
   std::uint64_t failures_ = 0;  // in a row
   KubeletCounters counters_;

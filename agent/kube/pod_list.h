@@ -1,6 +1,6 @@
 // A kubelet's answer to GET /pods. It has no versions to ask for and no watch: every answer is the
-// whole list, several megabytes on a large node, of which little has changed. Each pod's text is
-// hashed, and only those are parsed that were not in the last list.
+// whole list, several megabytes on a large node, of which little has changed. It is read as it comes;
+// each pod's text is hashed, and only those are parsed that were not in the last list.
 #pragma once
 
 #include <cstdint>
@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "agent/kube/pod.h"
+#include "agent/kube/pod_list_splitter.h"
 #include "pipeline/base/error.h"
 
 namespace kernspan::kube {
@@ -28,10 +29,23 @@ struct PodListCounters {
 class PodListReader {
  public:
   PodListReader(PodFields fields, std::size_t pods_max);
+  PodListReader(const PodListReader&) = delete;
+  PodListReader& operator=(const PodListReader&) = delete;
 
-  // The pods that can be read. Fails when the text is no PodList or is cut; a pod that is not one is
-  // skipped and counted. Pods that have not changed since the last list are the same objects.
-  Result<std::vector<PodPtr>> read(std::string_view body);
+  // --- one list, in pieces ---
+
+  void begin();
+  void take(std::string_view piece);
+  // The pods that can be read. Fails when it was no PodList or is cut; a pod that is not one is
+  // skipped and counted. Pods that have not changed since the last list are the same objects. A list
+  // that is not finished was not there, and is not counted.
+  Result<std::vector<PodPtr>> finish();
+
+  Result<std::vector<PodPtr>> read(std::string_view body) {
+    begin();
+    take(body);
+    return finish();
+  }
 
   const PodListCounters& counters() const { return counters_; }
   // Why the last bad pod was one; empty: there was none.
@@ -40,14 +54,17 @@ class PodListReader {
  private:
   using Digest = std::pair<std::uint64_t, std::uint64_t>;
 
-  Status read_items(std::string_view body, std::size_t* at, std::vector<PodPtr>* pods);
-  void read_item(std::string_view item, std::vector<PodPtr>* pods);
+  void take_pod(std::string_view text);
 
   const PodFields fields_;
   const std::size_t pods_max_;
   const std::uint64_t seed_;  // nobody outside can make two pods collide
   std::map<Digest, PodPtr> last_;
+  PodListSplitter splitter_;
+  // Of the list that comes.
   std::map<Digest, PodPtr> current_;
+  std::vector<PodPtr> pods_;
+  PodListCounters counting_;
   PodListCounters counters_;
   std::string last_problem_;
 };

@@ -185,7 +185,10 @@ class PodParser {
   }
 
   void read_containers(const json& spec, const json& status, const ContainerLists& names) {
-    for (const json& one : list(spec, names.specs)) {
+    const json& specs = list(spec, names.specs);
+    // No more room than that: pods are kept by the thousand.
+    pod_.containers.reserve(std::min(pod_.containers.size() + specs.size(), kContainersMax));
+    for (const json& one : specs) {
       if (pod_.containers.size() == kContainersMax) {
         ++left_out_;
         continue;

@@ -99,11 +99,12 @@ struct ProcessTable::Program {
   std::string otel_resource_attributes;
   std::string flask_app;
   // Of the first process that could be read in full, without what is that process's alone.
-  std::optional<ProcessInfo> info;
+  std::unique_ptr<ProcessInfo> info;
 };
 
 struct ProcessTable::Entry {
   ProcessInfo info;
+  // Null once it has exited and is filled: it needs nothing any more, and its children have theirs.
   std::shared_ptr<Program> program = std::make_shared<Program>();
   bool filled = false;   // info is set
   bool settled = false;  // and find() has nothing to check
@@ -231,6 +232,7 @@ void ProcessTable::on_exit(const ks_exit_event& event) {
   entry->exit_ns = event.header.ts_ns;
   if (event.cgroup.id != 0) entry->cgroup = id_of(event.cgroup);
   if (!entry->filled) return;
+  entry->program.reset();
   // It may have been moved after it was looked at. That it is in none is believed of what was inherited.
   const kube::ContainerRef* told = told_container(*entry);
   if (told && (!told->empty() || entry->info.degraded)) set_container(*entry, *told);
@@ -269,6 +271,7 @@ void ProcessTable::refresh(Entry& entry) {
   const bool due = now_ns - entry.checked_ns >= settings_.retry_interval_ns;
   if (entry.exited) {
     if (!entry.filled) fill_without_proc(entry, kAncestorsMax);
+    entry.program.reset();
     if (!due) return;
     entry.checked_ns = now_ns;
     const auto start_ticks = reader_.start_ticks(entry.info.tgid);
@@ -397,7 +400,7 @@ void ProcessTable::fill_from_proc(Entry& entry, ProcSnapshot snapshot, int ances
   entry.filled = true;
   entry.settled = !entry.info.degraded && !entry.exited;
   if (!entry.info.degraded && !program.info) {
-    program.info = entry.info;
+    program.info = std::make_unique<ProcessInfo>(entry.info);
     program.info->start_time_unix_ns.reset();
     program.info->owner.clear();
     if (!program.info->service_instance_configured) program.info->service_instance_id.clear();

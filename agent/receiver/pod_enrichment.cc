@@ -8,7 +8,7 @@ namespace {
 // The directory tries each of its requests for some seconds; then it may be asked anew.
 constexpr std::uint64_t kWantIntervalNs = 1'000'000'000;
 // A container that is silent for longer is looked up again.
-constexpr std::uint64_t kUnusedNs = 600'000'000'000;
+constexpr std::uint64_t kUnusedNs = 60'000'000'000;
 
 using process::Enrichment;
 using process::PodContext;

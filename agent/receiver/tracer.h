@@ -147,6 +147,7 @@ class Tracer final : public ExchangeObserver {
     std::string encoded;
     process::PodContext pod;
     std::uint64_t pods_generation = 0;  // when `pod` was looked up
+    std::uint64_t used_ns = 0;
   };
 
   void write(Exchange& exchange, const process::ProcessInfo& process,
@@ -154,6 +155,7 @@ class Tracer final : public ExchangeObserver {
   void write_interim(Exchange& exchange, std::uint64_t now_ns, otlp::RequestEncoder& encoder);
   void begin_resource(const process::ProcessInfo& process, otlp::RequestEncoder& encoder);
   Resource& resource_of(const process::ProcessInfo& process);
+  void forget_resources(std::uint64_t now_ns);
   bool awaits_pod(const process::ProcessInfo& process);
   bool awaits_pods(const Exchange& exchange);
   void sweep(std::uint64_t now_ns);

@@ -18,11 +18,13 @@ import case_report  # noqa: E402
 from live_case import bin_folder, require  # noqa: E402
 from node import NODE_NAME, PLACE, Node, get, missing, wait_for_answer, wait_until  # noqa: E402
 from otlp_lines import CLIENT, SERVER, read_spans  # noqa: E402
+from pod_attributes import attributes_of, pods_part  # noqa: E402
 from tiers import Metrics  # noqa: E402
 
 WEB, NGINX, GO, METRICS = 8081, 8082, 8083, 8888
 OUT = PLACE / "out"
 SPANS_SECONDS_MAX = 30
+CHOSEN_LABELS, CHOSEN_ANNOTATIONS = ("app.kubernetes.io/*", "tier"), ("example.com/owner",)  # as in AGENT_CONFIG
 # docs/capabilities.md
 CAPABILITIES = {"BPF": 39, "PERFMON": 38, "SYS_PTRACE": 19, "DAC_READ_SEARCH": 2}
 
@@ -35,6 +37,10 @@ receivers:
       ca_file: /pki/ca.crt
       cert_file: /pki/client.crt
       key_file: /pki/client.key
+      extract:
+        labels: [app.kubernetes.io/*, tier]
+        annotations: [example.com/owner]
+        use_labels_for_resource_attributes: true
 exporters:
   file:
     path: /out/spans.jsonl
@@ -51,8 +57,8 @@ def container(image, name="main", **more):
     return {"name": name, "image": f"localhost/{image}:1", "imagePullPolicy": "Never", **more}
 
 
-def pod(name, *containers, labels=None, owner=None, namespace="shop", **spec):
-    metadata = {"name": name, "namespace": namespace, "labels": labels or {}}
+def pod(name, *containers, labels=None, annotations=None, owner=None, namespace="shop", **spec):
+    metadata = {"name": name, "namespace": namespace, "labels": labels or {}, "annotations": annotations or {}}
     if owner:
         metadata["ownerReferences"] = [{"apiVersion": "apps/v1", "kind": owner[0], "name": owner[1],
                                         "uid": "0b6d0b0f-5b1c-4d9f-8f0e-5a1f4e8d7c11", "controller": True}]
@@ -60,8 +66,8 @@ def pod(name, *containers, labels=None, owner=None, namespace="shop", **spec):
             "spec": {"hostNetwork": True, "terminationGracePeriodSeconds": 5, "containers": list(containers), **spec}}
 
 
-def port(number):
-    return {"env": [{"name": "PORT", "value": str(number)}]}
+def port(number, **environment):
+    return {"env": [{"name": name, "value": value} for name, value in ({"PORT": str(number)} | environment).items()]}
 
 
 def agent_pod():
@@ -116,24 +122,6 @@ def setUpModule():
                            + json.dumps(node.pods.listed("kernspan-agent")))
 
 
-def expected(run):
-    """The attributes that the spans of a container run must have, by what /pods says of it."""
-    its_pod, status = run
-    metadata = its_pod["metadata"]
-    image, _, tag = status["image"].rpartition(":")
-    wanted = {"k8s.pod.name": metadata["name"], "k8s.namespace.name": metadata["namespace"],
-              "k8s.pod.uid": metadata["uid"], "k8s.node.name": NODE_NAME,
-              "k8s.container.name": status["name"], "k8s.container.restart_count": status["restartCount"],
-              "container.id": status["containerID"].rpartition("/")[2],
-              "container.image.name": image, "container.runtime.name": "containerd"}
-    for owner in metadata.get("ownerReferences", ()):
-        wanted[f"k8s.{owner['kind'].lower()}.name"] = owner["name"]
-        suffix = "-" + metadata.get("labels", {}).get("pod-template-hash", "")
-        if owner["kind"] == "ReplicaSet" and owner["name"].endswith(suffix):
-            wanted["k8s.deployment.name"] = owner["name"].removesuffix(suffix)
-    return wanted, tag
-
-
 class PodsTest(unittest.TestCase):
     node = None
     numbers = itertools.count()
@@ -154,15 +142,16 @@ class PodsTest(unittest.TestCase):
         return wait_until(found, SPANS_SECONDS_MAX, 0.2) or self.fail(
             f"{kind} spans of {paths} are missing; the agent:\n{self.node.log_of('kernspan-agent', 'agent')}")
 
-    def check(self, span, name):
-        """That the span is of this pod, and says what /pods says."""
+    def check(self, span, name, **must):
+        """That the span is of this pod, and says all that /pods says, and nothing else; of that what must be there."""
         run_id = span.resource.get("container.id")
         run = wait_until(lambda: self.node.pods.run(run_id), 10, 0.2)
         self.assertTrue(run, f"{span.path}: no container of any pod: {span.resource}")
-        wanted, tag = expected(run)
+        wanted = attributes_of(*run, CHOSEN_LABELS, CHOSEN_ANNOTATIONS)
         self.assertEqual(wanted["k8s.pod.name"], f"{name}-{NODE_NAME}", span.resource)
-        self.assertEqual({key: span.resource.get(key) for key in wanted}, wanted)
-        self.assertIn(tag, json.dumps(span.resource["container.image.tags"]))
+        self.assertEqual(pods_part(span.resource), wanted)
+        must = {key.replace("_", "."): value for key, value in must.items()}
+        self.assertEqual({key: wanted.get(key) for key in must}, must)
         return run_id
 
     def status_of(self, container_id):
@@ -180,25 +169,38 @@ class PodsTest(unittest.TestCase):
     def test_first_requests_and_what_they_cause(self):
         """Three programs, each asked as soon as it listens; nginx asks the Python one."""
         self.start(pod("web-7d4b9c6f5d-x2x7k", container("python", "server", **port(WEB)),
-                       labels={"app.kubernetes.io/name": "web", "pod-template-hash": "7d4b9c6f5d"},
+                       labels={"app.kubernetes.io/name": "storefront", "app.kubernetes.io/version": "4.2",
+                               "tier": "", "other": "x", "pod-template-hash": "7d4b9c6f5d"},
+                       annotations={"example.com/owner": "team-a", "example.com/other": "x",
+                                    "resource.opentelemetry.io/deployment.environment.name": "test"},
                        owner=("ReplicaSet", "web-7d4b9c6f5d")))
         first = self.path("first")
         self.assertEqual(wait_for_answer(WEB, first)[0], 200)
-        self.start(pod("front", container("nginx", "nginx"), owner=("DaemonSet", "front")))
+        self.start(pod("front", container("nginx", "nginx"), owner=("DaemonSet", "front"),
+                       labels={"app.kubernetes.io/name": "not-this"},
+                       annotations={f"resource.opentelemetry.io/service.{key}": f"annotated-{key}"
+                                    for key in ("name", "namespace", "version", "instance.id")}))
         through = self.path("through")
         self.assertEqual(wait_for_answer(NGINX, through)[0], 200)
-        self.start(pod("go-0", container("go", "go", **port(GO)), owner=("StatefulSet", "go")))
+        self.start(pod("go-0", container("go", "go", **port(
+            GO, OTEL_SERVICE_NAME="by-environment",
+            OTEL_RESOURCE_ATTRIBUTES="service.name=not-this,service.version=7,team=blue")),
+            owner=("StatefulSet", "go"), annotations={"resource.opentelemetry.io/team": "not-this",
+                                                      "resource.opentelemetry.io/service.name": "not-this"}))
         to_go = self.path("go")
         self.assertEqual(wait_for_answer(GO, to_go)[0], 200)
 
-        for path, name in ((first, "web-7d4b9c6f5d-x2x7k"), (to_go, "go-0")):
-            self.check(self.spans([path])[0], name)
+        self.check(self.spans([first])[0], "web-7d4b9c6f5d-x2x7k", service_name="storefront", service_version="4.2",
+                   k8s_deployment_name="web", k8s_pod_label_tier="")
+        self.check(self.spans([to_go])[0], "go-0", service_name="by-environment", service_version="7", team="blue",
+                   k8s_statefulset_name="go")
         names = {span.resource.get("k8s.pod.name"): span for span in self.spans([through], SERVER, 2)}
         for name in ("front", "web-7d4b9c6f5d-x2x7k"):
             self.check(names[f"{name}-{NODE_NAME}"], name)
         # The test's own call is another.
         call = next(span for span in self.spans([through], CLIENT, 2) if "container.id" in span.resource)
-        self.check(call, "front")
+        self.check(call, "front", service_name="annotated-name", service_instance_id="annotated-instance.id",
+                   k8s_daemonset_name="front")
         server = names[f"web-7d4b9c6f5d-x2x7k-{NODE_NAME}"]
         self.assertEqual((server.trace, server.parent), (call.trace, call.id))
 
@@ -206,15 +208,31 @@ class PodsTest(unittest.TestCase):
         self.start(pod("one-web", container("python", "server", **port(WEB + 10))))
         self.assertEqual(wait_for_answer(WEB + 10, self.path("ready"))[0], 200)
         paths = {f"once-{number}": self.path("once") for number in range(6)}
+        # A Job by hand, and one of a CronJob: those have the minute that they were for in their names.
+        jobs = {"once-0": "by-hand", "once-1": f"nightly-{int(time.time() // 60)}"}
         for name, path in paths.items():
             self.start(pod(name, container("client", "caller", args=[
                 "wget", "-q", "-O", "-", f"http://127.0.0.1:{WEB + 10}{path}"]),
-                restartPolicy="Never", hostNetwork=True))
+                restartPolicy="Never", hostNetwork=True, owner=("Job", jobs[name]) if name in jobs else None))
+        services = {"once-0": "by-hand", "once-1": "nightly"}
         calls = {span.path: span for span in self.spans(list(paths.values()), CLIENT)}
         for name, path in paths.items():
-            self.check(calls[path], name)
+            self.check(calls[path], name, service_name=services.get(name, f"{name}-{NODE_NAME}"),
+                       service_version="1")
         for span in self.spans(list(paths.values())):
             self.check(span, "one-web")
+
+    def test_pod_with_a_network_of_its_own(self):
+        self.start(pod("networked", container("python", "server", **port(WEB)), hostNetwork=False))
+        address = self.node.pods.wait("networked", lambda its: its["status"].get("podIP"))["status"]["podIP"]
+        path = self.path("networked")
+        self.assertEqual(wait_for_answer(WEB, path, address)[0], 200)
+        served = self.spans([path])[0]
+        self.check(served, "networked", k8s_pod_ip=address)
+        # What the caller, which is in no pod, is told of whom it called.
+        call = self.spans([path], CLIENT)[0]
+        self.assertEqual([call.attributes.get(f"service.peer.{key}") for key in ("name", "namespace")],
+                         [served.resource[f"service.{key}"] for key in ("name", "namespace")])
 
     def test_restarted_container(self):
         self.start(pod("restarted", container("python", "server", **port(WEB + 20))))

@@ -6,6 +6,7 @@
 
 #include "tools/kernspan/command.h"
 #include "tools/kernspan/doctor/doctor.h"
+#include "tools/kernspan/health/health.h"
 #include "tools/kernspan/probe/probe.h"
 #include "tools/kernspan/send_test_trace/send_test_trace.h"
 #include "tools/kernspan/traces/traces.h"
@@ -17,6 +18,7 @@ namespace {
 // Adding a sub-command: its folder, and a row here.
 constexpr std::array kCommands = {
     Command{"doctor", "Say what configurations will lose, leak or outgrow", declare_doctor},
+    Command{"health", "Ask a daemon whether it is healthy, or ready", declare_health},
     Command{"probe", "Find out what stands between here and an OTLP endpoint", declare_probe},
     Command{"send-test-trace", "Send made-up traces by OTLP", declare_send_test_trace},
     Command{"traces", "Show traces as waterfalls in the terminal", declare_traces},

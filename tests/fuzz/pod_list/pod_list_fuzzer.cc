@@ -1,5 +1,5 @@
-// PodLists of any bytes: what is read of them is bounded and valid, the same when it is read again, and
-// goes in and out of the directory without a trace.
+// PodLists of any bytes: what is read of them is bounded and valid, the same when it comes again in
+// pieces, and goes in and out of the directory without a trace.
 #include <cstddef>
 #include <cstdint>
 #include <string_view>
@@ -45,12 +45,18 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const std::string_view text(reinterpret_cast<const char*>(data), size);
   PodListReader reader({}, kPodsMax);
   const auto pods = reader.read(text);
+  const std::uint64_t bad = reader.counters().pods_bad;
+  reader.begin();
+  const std::size_t piece_bytes = size % 13 + 1;
+  for (std::size_t at = 0; at < size; at += piece_bytes) {
+    reader.take(text.substr(at, piece_bytes));
+  }
+  const auto again = reader.finish();
+  check(again.has_value() == pods.has_value());
   if (!pods) return 0;
   check(pods->size() <= kPodsMax);
   for (const PodPtr& pod : *pods) check_pod(*pod);
-  const std::uint64_t bad = reader.counters().pods_bad;
-  const auto again = reader.read(text);
-  check(again.has_value() && *again == *pods);
+  check(*again == *pods);
   check(reader.counters().pods_bad == 2 * bad);
   check_directory(*pods);
   return 0;

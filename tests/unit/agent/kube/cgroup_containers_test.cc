@@ -139,6 +139,21 @@ TEST_F(CgroupContainersTest, AFullTableStartsAnewFromWhatIsThere) {
   EXPECT_EQ(container(living), id_of('a'));
 }
 
+TEST_F(CgroupContainersTest, ContainersAreBoundedToo) {
+  settings_.max_containers = 64;
+  const CgroupId living = make(pod_path('a'));
+  EXPECT_EQ(container(living), id_of('a'));
+  for (std::uint64_t i = 0; i < 1000; ++i) {
+    std::string path = pod_path('b');
+    const std::string number = std::to_string(i);
+    path.replace(path.size() - number.size(), number.size(), number);
+    containers().learn({.hierarchy = 7, .id = i + 1}, path);
+    EXPECT_LE(containers().size(), 64u + 8) << "and those that are of none";
+  }
+  EXPECT_GE(containers().counters().forgotten, 900u);
+  EXPECT_EQ(container(living), id_of('a'));
+}
+
 TEST_F(CgroupContainersTest, AWalkStopsAtTheLimit) {
   settings_.max_cgroups = 64;
   for (int i = 0; i < 100; ++i) make("/x" + std::to_string(i));

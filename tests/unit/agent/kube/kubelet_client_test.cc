@@ -197,6 +197,16 @@ TEST_F(KubeletClientTest, ItAsksRegularlyAndSoonerForWhatIsWanted) {
   EXPECT_LE(until(client().next(), clock_), 0s);
 }
 
+TEST_F(KubeletClientTest, TheSecondBeginsWhenAnAnswerIsThere) {
+  answer([this](const std::string&) {
+    clock_.advance(300ms);  // on its way, and until the kubelet has seen it
+    return HttpsServer::response(200, list_of(1));
+  });
+  ask();
+  directory_.want("id-7");
+  EXPECT_EQ(until(client().next(), clock_), 1s);
+}
+
 TEST_F(KubeletClientTest, AfterFailuresTheWaitsGrowUpToTheInterval) {
   answer(500, "");
   std::vector<std::chrono::nanoseconds> waits;

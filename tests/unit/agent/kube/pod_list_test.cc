@@ -132,8 +132,63 @@ TEST(PodList, WhatIsNoPodListIsRefusedWhole) {
   for (const char* text :
        {"[]", "null", "{}", R"({"items": 7})", R"({"items": [} ]})", R"({"items": []} {})",
         R"({"kind": "NodeList", "items": []})", R"({"items": [], "items": []})",
-        R"({"items": [],})", R"({"items" [])", "<html>", R"({items: []})"}) {
+        R"({"items": [],})", R"({"items" [])", "<html>", R"({items: []})", R"({"items": [,]})",
+        R"({"items": nulls})", R"({"items": null)", R"({"items": [] "a": 1})", R"({,"items": []})",
+        "", R"({"a": , "items": []})"}) {
     EXPECT_FALSE(reader.read(text)) << text;
+  }
+}
+
+std::vector<std::string> uids_of(const std::vector<PodPtr>& pods) {
+  std::vector<std::string> uids;
+  for (const PodPtr& pod : pods) uids.push_back(pod->uid);
+  return uids;
+}
+
+TEST(PodList, InWhateverPiecesItComesItSaysTheSame) {
+  const std::string list =
+      R"( {"a": {"b": [1, "]}\"", null]}, "c": -1.5e3 , "kind":"PodList", "items" : [)" +
+      pod_text("1", R"(,"labels": {"a\"}": "{[\\"})") + " , " + pod_text("2") + R"(], "x": []})";
+  PodListReader reader({}, 100);
+  for (std::size_t size = 1; size <= list.size(); ++size) {
+    reader.begin();
+    for (std::size_t at = 0; at < list.size(); at += size) {
+      reader.take(std::string_view(list).substr(at, size));
+    }
+    const auto pods = reader.finish();
+    ASSERT_TRUE(pods) << size << ": " << pods.error().message;
+    EXPECT_EQ(uids_of(*pods), (std::vector<std::string>{"1", "2"})) << size;
+    EXPECT_EQ(pods->at(0)->labels, (Pairs{{"a\"}", "{[\\"}})) << size;
+  }
+  EXPECT_EQ(reader.counters().pods_parsed, 2u);
+  EXPECT_EQ(reader.counters().pods_unchanged, 2 * (list.size() - 1));
+}
+
+TEST(PodList, AListThatIsNotFinishedWasNotThere) {
+  PodListReader reader({}, 100);
+  const auto first = reader.read(R"({"items": [)" + pod_text("1") + "]}");
+  reader.begin();
+  reader.take(R"({"items": [7, )" + pod_text("2"));
+  const auto second = reader.read(R"({"items": [)" + pod_text("1") + "]}");
+  ASSERT_TRUE(first && second);
+  EXPECT_EQ(*second, *first);
+  EXPECT_EQ(reader.counters().lists, 2u);
+  EXPECT_EQ(reader.counters().pods_bad, 0u);
+  EXPECT_EQ(reader.counters().pods_parsed, 1u);
+}
+
+TEST(PodList, APodThatIsTooLargeEndsTheList) {
+  PodListReader reader({}, 2);
+  const std::string before = R"({"items": [{"a": ")";
+  const std::string after = R"("}]})";
+  const std::size_t more = std::string_view(R"({"a": ""})").size();
+  for (const std::size_t above : {0u, 1u}) {
+    const std::string text(PodListSplitter::kPodBytesMax - more + above, 'x');
+    const auto whole = reader.read(before + text + after);
+    EXPECT_EQ(whole.has_value(), above == 0);
+    reader.begin();
+    for (const std::string& piece : {before, text, after}) reader.take(piece);
+    EXPECT_EQ(reader.finish().has_value(), above == 0);
   }
 }
 
