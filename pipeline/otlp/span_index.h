@@ -54,8 +54,8 @@ class SpanIndex {
   explicit SpanIndex(const Batch& batch);
   // The same, of a batch whose check has found all of that.
   SpanIndex(const Batch& batch, SpanFindings findings);
-  // The same of a copy of the bytes, cut into slices of the same sizes. Keeps none of the others, and no
-  // found values.
+  // The same of a copy of the bytes, cut into slices of the same sizes. Keeps none of the others,
+  // and no found values.
   SpanIndex(const SpanIndex& other, std::vector<Slice> copy);
 
   std::span<const IndexedSpan> spans() const { return *spans_; }

@@ -11,10 +11,10 @@
 
 namespace kernspan::sampling {
 
-// Large buffers, next to each other in regions of their own, that are used again. Requests are freed
-// at the pace at which new ones come, by another thread: the C library would give their pages back
-// to the kernel and get them again, zeroed one by one, which was a third of the gateway's CPU. Any
-// thread.
+// Large buffers, next to each other in regions of their own, that are used again. Requests are
+// freed at the pace at which new ones come, by another thread: the C library would give their pages
+// back to the kernel and get them again, zeroed one by one, which was a third of the gateway's CPU.
+// Any thread.
 class BufferPool : public std::enable_shared_from_this<BufferPool> {
  public:
   static constexpr std::size_t kSmallest = 64 << 10;
