@@ -1,5 +1,7 @@
 #include "agent/conn/exchange.h"
 
+#include "pipeline/base/prefetch.h"
+
 namespace kernspan {
 
 void Exchange::reset() {
@@ -50,9 +52,9 @@ ExchangePtr::ExchangePtr(Exchange* exchange) : exchange_(exchange) {
 
 ExchangePtr::ExchangePtr(const ExchangePtr& other) : ExchangePtr(other.exchange_) {}
 
-ExchangePtr::~ExchangePtr() {
+void ExchangePtr::let_go() {
   // Chains of parents are bounded (LinkLimits::depth_max), so this recursion is.
-  if (exchange_ && --exchange_->references == 0) exchange_->pool->release(exchange_);
+  if (--exchange_->references == 0) exchange_->pool->release(exchange_);
 }
 
 ExchangePool::ExchangePool(std::size_t capacity) : capacity_(capacity) {}
@@ -70,6 +72,8 @@ ExchangePtr ExchangePool::acquire() {
   }
   Exchange* exchange = std::exchange(free_, free_->next_free);
   exchange->next_free = nullptr;
+  // The one that is asked for next has been free for a while.
+  if (free_) prefetch(*free_);
   ++in_use_;
   return ExchangePtr(exchange);
 }

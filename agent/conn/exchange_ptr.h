@@ -24,7 +24,9 @@ class ExchangePtr {
     std::swap(exchange_, other.exchange_);
     return *this;
   }
-  ~ExchangePtr();
+  ~ExchangePtr() {
+    if (exchange_) let_go();
+  }
 
   Exchange* get() const { return exchange_; }
   Exchange* operator->() const { return exchange_; }
@@ -33,6 +35,8 @@ class ExchangePtr {
   bool operator==(const ExchangePtr&) const = default;
 
  private:
+  void let_go();
+
   Exchange* exchange_ = nullptr;
 };
 

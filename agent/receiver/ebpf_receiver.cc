@@ -12,6 +12,7 @@
 #include "agent/probes/capture.h"
 #include "agent/probes/recording.h"
 #include "agent/receiver/drain_pace.h"
+#include "agent/receiver/give_way.h"
 #include "pipeline/base/log.h"
 
 namespace kernspan {
@@ -195,6 +196,10 @@ void EbpfReceiver::watch_grpc_core() {
 }
 
 void EbpfReceiver::run(std::stop_token stop) {
+  if (const Status given = give_way(); !given) {
+    log_warn("ebpf: the thread that reads the ring stays in its scheduling class: {}",
+             given.error().message);
+  }
   std::mutex mutex;
   std::condition_variable_any wake;
   DrainPace pace(config_.drain_interval);

@@ -5,6 +5,7 @@
 
 #include "agent/conn/shared_method.h"
 #include "agent/receiver/encoded_resource.h"
+#include "pipeline/base/prefetch.h"
 
 namespace kernspan {
 namespace {
@@ -17,15 +18,15 @@ constexpr std::uint64_t kResourceUnusedNs = 10'000'000'000;
 // Above this share of the pool nothing waits for confirmation any more.
 constexpr std::size_t kPressureNumerator = 1, kPressureDenominator = 2;
 
-// An exchange that has waited for its time has left the caches; the next ones are fetched while one
-// is written.
-constexpr std::size_t kPrefetchAhead = 2;
-constexpr std::size_t kCacheLineBytes = 64;
+// An exchange that has waited for its time has left the caches. While one is written the next ones are fetched:
+// first they themselves, then what they point to.
+constexpr std::size_t kPrefetchAhead = 4;
+constexpr std::size_t kPrefetchContentAhead = 2;
 
-void prefetch(const Exchange& exchange) {
-  const auto* bytes = reinterpret_cast<const char*>(&exchange);
-  for (std::size_t at = 0; at < sizeof exchange; at += kCacheLineBytes) {
-    __builtin_prefetch(bytes + at);
+void prefetch_content(const Exchange& exchange) {
+  if (exchange.stream) prefetch(*exchange.stream);
+  for (const std::string* text : {&exchange.target, &exchange.host, &exchange.user_agent}) {
+    __builtin_prefetch(text->data());
   }
 }
 
@@ -253,7 +254,10 @@ void Tracer::flush(std::uint64_t now_ns, std::int64_t wall_offset_ns,
   while (!waiting_.empty() && (waiting_.front().due_ns <= now_ns || pressed)) {
     Waiting entry = std::move(waiting_.front());
     waiting_.pop_front();
-    if (waiting_.size() > kPrefetchAhead) prefetch(*waiting_[kPrefetchAhead].exchange);
+    if (waiting_.size() > kPrefetchAhead) {
+      prefetch(*waiting_[kPrefetchAhead].exchange);
+      prefetch_content(*waiting_[kPrefetchContentAhead].exchange);
+    }
     const process::ProcessInfo& process = processes_.find(entry.exchange->tgid);
     if (!pressed && ((now_ns < entry.until_ns && Linker::awaits_confirmation(*entry.exchange)) ||
                      awaits_pods(*entry.exchange))) {

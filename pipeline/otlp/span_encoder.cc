@@ -68,8 +68,11 @@ class FieldWriter {
     raw(bytes);
   }
   void string_field(std::uint32_t field, std::string_view text) {
-    bytes_field(field, text);
-    replaced_bytes_ += replace_invalid_utf8(cursor_ - text.size(), text.size());
+    begin_message(field, text.size());
+    if (!copy_is_ascii(cursor_, text)) {
+      replaced_bytes_ += replace_invalid_utf8(cursor_, text.size());
+    }
+    cursor_ += text.size();
   }
   void varint_field(std::uint32_t field, std::uint64_t value) {
     varint(tag(field, kVarint));

@@ -36,5 +36,20 @@ TEST(Utf8, ReplacesByteForByte) {
   EXPECT_EQ(replaced("\xC3\x28 next"), "?( next");
 }
 
+TEST(Utf8, CopiesWhatItChecks) {
+  const std::string text = "twenty characters and a few";
+  for (std::size_t size = 0; size <= text.size(); ++size) {
+    std::string copy(size + 1, '#');
+    EXPECT_TRUE(copy_is_ascii(copy.data(), std::string_view(text).substr(0, size)));
+    EXPECT_EQ(copy, text.substr(0, size) + '#');
+    for (std::size_t at = 0; at < size; ++at) {
+      std::string other = text.substr(0, size);
+      other[at] = '\x80';
+      EXPECT_FALSE(copy_is_ascii(copy.data(), other)) << size << " at " << at;
+      EXPECT_EQ(copy, other + '#');
+    }
+  }
+}
+
 }  // namespace
 }  // namespace kernspan::otlp
