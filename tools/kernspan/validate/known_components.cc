@@ -6,11 +6,16 @@
 
 namespace kernspan::tools {
 
-// A tier's table of components is a row here.
+std::span<const Tier> tiers() {
+  static constexpr Tier kTiers[] = {{"agent", agent_components},
+                                    {"gateway", gateway_components},
+                                    {"federation", federation_components}};
+  return kTiers;
+}
+
 Registry known_components() {
   Registry all;
-  for (const auto& tier : {agent_components, gateway_components, federation_components})
-    all.add(tier());
+  for (const Tier& tier : tiers()) all.add(tier.components());
   return all;
 }
 

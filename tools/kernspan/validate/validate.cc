@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <memory>
 #include <string>
@@ -18,16 +19,38 @@ namespace {
 struct Options {
   std::vector<std::string> sources;
   ConfigOptions config;
+  std::string tier;  // empty: any
   bool print = false;
 };
 
+// The daemons that would start from what one of a tier does not.
+std::vector<std::string> other_daemons(const Options& options) {
+  std::vector<std::string> names;
+  for (const Tier& tier : tiers()) {
+    ConfigWarnings ignored;
+    if (tier.name == options.tier || !check_config(options.sources, process_environment(),
+                                                   tier.components(), ignored, options.config)) {
+      continue;
+    }
+    names.push_back(fmt::format("kernspan-{}", tier.name));
+  }
+  return names;
+}
+
 int validate(const Options& options) {
   ConfigWarnings warnings;
-  const Result<ConfigNode> checked = check_config(options.sources, process_environment(),
-                                                  known_components(), warnings, options.config);
+  const auto tier = std::ranges::find(tiers(), options.tier, &Tier::name);
+  const Result<ConfigNode> checked = check_config(
+      options.sources, process_environment(),
+      tier == tiers().end() ? known_components() : tier->components(), warnings, options.config);
   for (const std::string& message : warnings.messages) fmt::print(stderr, "warning: {}\n", message);
   if (!checked) {
     fmt::print(stderr, "{}\n", checked.error().message);
+    if (options.tier.empty()) return 1;
+    if (const auto others = other_daemons(options); !others.empty()) {
+      fmt::print(stderr, "kernspan-{} would not start from it; {} would\n", options.tier,
+                 fmt::join(others, " and "));
+    }
     return 1;
   }
   if (options.print) {
@@ -45,6 +68,11 @@ std::function<int()> declare_validate(CLI::App& app) {
   app.add_option("CONFIG", options->sources,
                  "Configurations, merged in this order: files, env:VARIABLE or yaml:TEXT")
       ->required();
+  std::vector<std::string> names;
+  for (const Tier& tier : tiers()) names.emplace_back(tier.name);
+  app.add_option("--tier", options->tier,
+                 "Whose daemon it is for: refuse what this one does not have")
+      ->check(CLI::IsMember(names));
   app.add_flag("--strict", options->config.strict,
                "Refuse what the OpenTelemetry Collector refuses, even where its meaning is clear");
   app.add_flag("--skip-unbuilt", options->config.skip_unbuilt,

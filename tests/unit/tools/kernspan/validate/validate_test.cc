@@ -16,6 +16,7 @@ namespace {
 using ::testing::Contains;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
+using ::testing::Not;
 
 template <typename Factory>
 std::vector<std::string> types_of(const std::vector<Factory>& table) {
@@ -89,6 +90,34 @@ TEST_F(ValidateTest, AcceptsTheAgentsConfiguration) {
   EXPECT_EQ(validate({path}), 0);
   EXPECT_EQ(out_, path + ": valid\n");
   EXPECT_THAT(err_, IsEmpty());
+}
+
+TEST_F(ValidateTest, ATierDoesNotHaveAllComponents) {
+  const std::string path =
+      write("agent.yaml",
+            "receivers: {ebpf: }\n"
+            "exporters: {debug: }\n"
+            "service: {pipelines: {traces: {receivers: [ebpf], exporters: [debug]}}}\n");
+  EXPECT_EQ(validate({path, "--tier", "agent"}), 0) << err_;
+  EXPECT_EQ(validate({path, "--tier", "gateway"}), 1);
+  EXPECT_THAT(out_, IsEmpty());
+  EXPECT_THAT(err_, HasSubstr(path + ":1:13: receivers: unknown type: \"ebpf\""));
+  EXPECT_THAT(err_, HasSubstr("kernspan-gateway would not start from it; kernspan-agent would\n"));
+  EXPECT_THROW(validate({path, "--tier", "otel"}), CLI::ValidationError);
+}
+
+TEST_F(ValidateTest, EachTierHasWhatIsDeployedForIt) {
+  const std::filesystem::path folder = KERNSPAN_SOURCE_DIR "/deploy/config";
+  for (const Tier& tier : tiers()) {
+    const std::string name(tier.name);
+    EXPECT_EQ(validate({"--tier", name, folder / (name + ".yaml")}), 0) << name << err_;
+  }
+}
+
+TEST_F(ValidateTest, WhatNoTierStartsFromIsNoOtherTiers) {
+  const std::string path = write("a.yaml", "receivers: {nothing: }\n");
+  EXPECT_EQ(validate({path, "--tier", "federation"}), 1);
+  EXPECT_THAT(err_, Not(HasSubstr("would not start from it")));
 }
 
 TEST_F(ValidateTest, NamesFileLineAndColumnOfWhatIsWrong) {
