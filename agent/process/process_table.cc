@@ -10,8 +10,8 @@
 #include <vector>
 
 #include "agent/process/command_line.h"
+#include "agent/process/describe_process.h"
 #include "agent/process/naming.h"
-#include "agent/process/otel_environment.h"
 #include "agent/process/owners.h"
 #include "agent/process/resource.h"
 #include "agent/process/utf8.h"
@@ -20,11 +20,6 @@ namespace kernspan::process {
 namespace {
 
 constexpr std::size_t kProcessesMin = 64;
-constexpr std::size_t kPathBytesMax = 4096;
-constexpr std::size_t kCommBytesMax = 64;
-// What is kept of a command line when asked to.
-constexpr std::size_t kKeptArgsMax = 64;
-constexpr std::size_t kKeptArgsBytesMax = 4096;
 // How far up a process is followed for its name: worker, master, supervisor.
 constexpr int kAncestorsMax = 4;
 
@@ -42,47 +37,6 @@ std::string_view comm_of(const ks_exec_event& event) {
 
 kube::CgroupId id_of(const ks_cgroup& cgroup) {
   return {.hierarchy = cgroup.hierarchy, .id = cgroup.id};
-}
-
-void describe_executable(const ProcSnapshot& snapshot, ProcessInfo& info) {
-  const ProcessFacts& facts = snapshot.facts;
-  info.executable_path = to_utf8(without_deleted(facts.executable_path), kPathBytesMax);
-  info.executable_name = info.executable_path.empty()
-                             ? to_utf8(facts.comm, kCommBytesMax)
-                             : std::string(base_name(info.executable_path));
-  info.runtime = snapshot.runtime.runtime;
-  info.runtime_name = snapshot.runtime.name;
-  info.runtime_version = snapshot.runtime.version;
-}
-
-// False when some did not fit.
-bool keep_args(const std::vector<std::string>& args, ProcessInfo& info) {
-  std::size_t bytes = 0;
-  for (const std::string& arg : args) {
-    bytes += arg.size();
-    if (info.args.size() == kKeptArgsMax || bytes > kKeptArgsBytesMax) return false;
-    info.args.push_back(to_utf8(arg, kKeptArgsBytesMax));
-  }
-  return true;
-}
-
-// Those of OTEL_RESOURCE_ATTRIBUTES with fields of their own go there; service.name has been looked
-// at by service_name_for(). False when the text is not valid.
-bool take_attributes(std::string_view text, ProcessInfo& info) {
-  auto attributes = parse_resource_attributes(text);
-  if (!attributes) return false;
-  for (auto& [key, value] : *attributes) {
-    if (key == "service.namespace") {
-      info.service_namespace = std::move(value);
-    } else if (key == "service.version") {
-      info.service_version = std::move(value);
-    } else if (key == "service.instance.id") {
-      info.service_instance_id = std::move(value);
-    } else if (key != "service.name") {
-      info.resource_attributes.emplace_back(std::move(key), std::move(value));
-    }
-  }
-  return true;
 }
 
 }  // namespace

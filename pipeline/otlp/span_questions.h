@@ -2,11 +2,15 @@
 
 #include <cstddef>
 #include <optional>
+#include <span>
 #include <string_view>
+#include <vector>
 
 #include "pipeline/otlp/attribute_keys.h"
 
 namespace kernspan::otlp {
+
+class SpanIndex;
 
 // What the components of a process will ask of every span. A receiver that knows it has the answers
 // noted while a request is checked (Batch::from_wire): then its bytes are walked once, and not once
@@ -32,6 +36,22 @@ class SpanQuestions {
  private:
   bool is_index_asked_for_ = false;
   AttributeKeys keys_;
+};
+
+// What one component has asked of the spans' attributes.
+class AskedKeys {
+ public:
+  // All of the keys, which are complete; none when there are too many of them.
+  void ask(const AttributeKeys& keys, SpanQuestions& questions);
+
+  // Whether the index has their answers. If not, the component looks itself.
+  bool are_answered(const SpanIndex& index) const;
+  // SpanIndex::found() of a span has them by these numbers, in the order of the keys.
+  std::span<const AttributeKeys::Number> numbers() const { return numbers_; }
+
+ private:
+  const AttributeKeys* asked_ = nullptr;  // of the questions; null: nothing was asked
+  std::vector<AttributeKeys::Number> numbers_;
 };
 
 }  // namespace kernspan::otlp

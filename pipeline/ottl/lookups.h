@@ -2,8 +2,6 @@
 
 #include <array>
 #include <cstddef>
-#include <span>
-#include <vector>
 
 #include "pipeline/otlp/attribute_keys.h"
 #include "pipeline/otlp/span_questions.h"
@@ -22,27 +20,12 @@ class Lookups {
   }
 
   // Once complete: those of spans are found when spans are received, as far as they are.
-  void ask(otlp::SpanQuestions& questions) {
-    std::vector<otlp::AttributeKeys::Number> numbers;
-    const otlp::AttributeKeys& keys = of(Context::kSpan);
-    for (otlp::AttributeKeys::Number key = 0; key < keys.size(); ++key) {
-      const auto number = questions.ask_for_attribute(keys.key(key));
-      if (!number) return;
-      numbers.push_back(*number);
-    }
-    asked_numbers_ = std::move(numbers);
-    asked_ = &questions.keys();
-  }
-  // Whether the index has found them: by these numbers.
-  bool are_found(const otlp::SpanIndex& index) const {
-    return asked_ != nullptr && index.looked_for() == asked_;
-  }
-  std::span<const otlp::AttributeKeys::Number> asked_numbers() const { return asked_numbers_; }
+  void ask(otlp::SpanQuestions& questions) { asked_.ask(of(Context::kSpan), questions); }
+  const otlp::AskedKeys& asked() const { return asked_; }
 
  private:
   std::array<otlp::AttributeKeys, 4> keys_;
-  const otlp::AttributeKeys* asked_ = nullptr;
-  std::vector<otlp::AttributeKeys::Number> asked_numbers_;  // of the span's
+  otlp::AskedKeys asked_;
 };
 
 }  // namespace kernspan::ottl

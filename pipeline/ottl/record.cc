@@ -53,8 +53,8 @@ void Record::open_scope(const otlp::RequestTree& tree, std::uint32_t scope) {
 void Record::open_span(const otlp::SpanIndex& index, std::size_t span) {
   open_scope(index.tree(), index.spans()[span].scope);
   span_.open(index.bytes(span), otlp::wire::span::kAttributes);
-  if (lookups_ != nullptr && lookups_->are_found(index)) {
-    span_.take_found(index, span, lookups_->asked_numbers());
+  if (lookups_ != nullptr && lookups_->asked().are_answered(index)) {
+    span_.take_found(index, span, lookups_->asked().numbers());
   }
 }
 

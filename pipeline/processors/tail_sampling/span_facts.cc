@@ -73,19 +73,8 @@ SpanFacts::Bit SpanFacts::add_attribute(const AttributeQuestion& question) {
   return bit;
 }
 
-void SpanFacts::ask(otlp::SpanQuestions& questions) {
-  std::vector<otlp::AttributeKeys::Number> numbers;
-  for (otlp::AttributeKeys::Number key = 0; key < keys_.size(); ++key) {
-    const auto number = questions.ask_for_attribute(keys_.key(key));
-    if (!number) return;
-    numbers.push_back(*number);
-  }
-  asked_numbers_ = std::move(numbers);
-  asked_ = &questions.keys();
-}
-
 std::vector<std::uint64_t> SpanFacts::of(const otlp::SpanIndex& index) const {
-  const bool are_found = asked_ != nullptr && index.looked_for() == asked_;
+  const bool are_answered = asked_.are_answered(index);
   std::vector<std::string_view> values(keys_.size());
   const std::span<const otlp::IndexedSpan> spans = index.spans();
   std::vector<std::uint64_t> bits(spans.size());
@@ -98,7 +87,7 @@ std::vector<std::uint64_t> SpanFacts::of(const otlp::SpanIndex& index) const {
       resource = &message;
     }
     bits[i] = of_resource | of_fields(spans[i]);
-    if (are_found) {
+    if (are_answered) {
       bits[i] |= of_found(index, i);
     } else if (!keys_.empty()) {
       bits[i] |= of_attributes(index.bytes(i), otlp::wire::span::kAttributes, values);
@@ -136,7 +125,7 @@ std::uint64_t SpanFacts::of_fields(const otlp::IndexedSpan& span) const {
 std::uint64_t SpanFacts::of_found(const otlp::SpanIndex& index, std::size_t span) const {
   std::uint64_t bits = 0;
   for (const Attribute& attribute : attributes_) {
-    const std::string_view value = index.found(span, asked_numbers_[attribute.key]);
+    const std::string_view value = index.found(span, asked_.numbers()[attribute.key]);
     if (value.data() == nullptr) continue;
     if (attribute.question.matches(ValueView(value))) bits |= mask_of(attribute.bit);
   }

@@ -64,7 +64,7 @@ class SpanFacts {
   Bit add_sampled_flag();
   Bit add_attribute(const AttributeQuestion& question);
   // Once complete: attributes are found when spans are received, as far as they are.
-  void ask(otlp::SpanQuestions& questions);
+  void ask(otlp::SpanQuestions& questions) { asked_.ask(keys_, questions); }
 
   // Of each span, with those of its resource.
   std::vector<std::uint64_t> of(const otlp::SpanIndex& index) const;
@@ -92,8 +92,7 @@ class SpanFacts {
   std::uint64_t of_found(const otlp::SpanIndex& index, std::size_t span) const;
 
   otlp::AttributeKeys keys_;
-  const otlp::AttributeKeys* asked_ = nullptr;              // of the questions
-  std::vector<otlp::AttributeKeys::Number> asked_numbers_;  // there, by number in keys_
+  otlp::AskedKeys asked_;
   std::vector<Attribute> attributes_;
   std::vector<Status> statuses_;
   Bit sampled_flag_;

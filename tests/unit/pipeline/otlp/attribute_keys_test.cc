@@ -7,24 +7,11 @@
 #include <vector>
 
 #include "pipeline/otlp/attribute_view.h"
+#include "tests/unit/pipeline/otlp/message_text.h"
 #include "tests/unit/pipeline/otlp/random_request.h"
 
 namespace kernspan::otlp {
 namespace {
-
-std::string field(std::uint32_t number, std::string_view content) {
-  std::string bytes;
-  append_bytes_field(bytes, number, content);
-  return bytes;
-}
-
-std::string key_value(std::string_view key, std::string_view any_value) {
-  return field(wire::key_value::kKey, key) + field(wire::key_value::kValue, any_value);
-}
-
-std::string text(std::string_view value) {
-  return field(wire::any_value::kString, value);
-}
 
 bool has_key(AttributeRange attributes, std::string_view key) {
   for (const AttributeView attribute : attributes) {

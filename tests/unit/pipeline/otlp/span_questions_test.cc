@@ -9,21 +9,14 @@
 
 #include "pipeline/otlp/batch.h"
 #include "pipeline/otlp/span_index.h"
+#include "tests/unit/pipeline/otlp/message_text.h"
 #include "tests/unit/pipeline/otlp/random_request.h"
 
 namespace kernspan::otlp {
 namespace {
 
-std::string field(std::uint32_t number, std::string_view content) {
-  std::string bytes;
-  append_bytes_field(bytes, number, content);
-  return bytes;
-}
-
-std::string attribute(std::string_view key, std::string_view text) {
-  return field(wire::span::kAttributes,
-               field(wire::key_value::kKey, key) +
-                   field(wire::key_value::kValue, field(wire::any_value::kString, text)));
+std::string attribute(std::string_view key, std::string_view value) {
+  return field(wire::span::kAttributes, key_value(key, text(value)));
 }
 
 std::string request_of(std::string_view span) {

@@ -7,9 +7,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include <algorithm>
-
 #include "pipeline/base/http_server.h"
+#include "tests/unit/tools/kernspan/run_command.h"
 
 namespace kernspan::tools {
 namespace {
@@ -30,17 +29,10 @@ class HealthTest : public ::testing::Test {
 
   // Runs `health` with these arguments; what it prints is in out_ and err_.
   int health(std::vector<std::string> arguments) {
-    CLI::App app;
-    const std::function<int()> execute = declare_health(app);
-    std::ranges::reverse(arguments);  // as CLI11 wants them
-    app.parse(arguments);
-    ::testing::internal::CaptureStdout();
-    ::testing::internal::CaptureStderr();
-    const int code = execute();
-    fflush(stdout);
-    out_ = ::testing::internal::GetCapturedStdout();
-    err_ = ::testing::internal::GetCapturedStderr();
-    return code;
+    CommandResult result = run_command(declare_health, std::move(arguments));
+    out_ = std::move(result.out);
+    err_ = std::move(result.err);
+    return result.code;
   }
 
   HttpResponse alive_{.body = "alive\n"};

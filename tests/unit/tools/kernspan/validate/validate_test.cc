@@ -4,10 +4,10 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <filesystem>
 #include <fstream>
 
+#include "tests/unit/tools/kernspan/run_command.h"
 #include "tools/kernspan/validate/known_components.h"
 
 namespace kernspan::tools {
@@ -41,17 +41,10 @@ class ValidateTest : public ::testing::Test {
 
   // Runs `validate` with these arguments; what it prints is in out_ and err_.
   int validate(std::vector<std::string> arguments) {
-    CLI::App app;
-    const std::function<int()> execute = declare_validate(app);
-    std::ranges::reverse(arguments);  // as CLI11 wants them
-    app.parse(arguments);
-    ::testing::internal::CaptureStdout();
-    ::testing::internal::CaptureStderr();
-    const int code = execute();
-    fflush(stdout);
-    out_ = ::testing::internal::GetCapturedStdout();
-    err_ = ::testing::internal::GetCapturedStderr();
-    return code;
+    CommandResult result = run_command(declare_validate, std::move(arguments));
+    out_ = std::move(result.out);
+    err_ = std::move(result.err);
+    return result.code;
   }
 
   std::filesystem::path folder_;
