@@ -43,6 +43,16 @@ void print(const std::string& name, const Measurement& measured) {
   std::fflush(stdout);
 }
 
+void print_settled(const Stretch& settled) {
+  if (settled.spans == 0) return;
+  fmt::print(
+      "{:<32} once as many were let go as came: {:.0f} spans per CPU-second ({:.3f} us each; "
+      "{:.2f} s user, {:.2f} s "
+      "system)\n",
+      "", settled.spans / settled.cpu_seconds(), 1e6 * settled.cpu_seconds() / settled.spans,
+      settled.user_seconds, settled.system_seconds);
+}
+
 void print_held(const Measurement& measured) {
   fmt::print(
       "{:<32} {:.0f} spans held, {:.0f} bytes each on the wire; accounted {:.0f} bytes each "
@@ -81,6 +91,7 @@ int run_all(const Setting& setting, const std::string& only) {
     const Measurement whole = measure(setting, all);
     if (!whole.failure.empty()) return fail(all, whole);
     print(name_of(all), whole);
+    print_settled(whole.settled);
     print_held(whole);
   }
   double none_us = 0;

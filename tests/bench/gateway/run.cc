@@ -130,11 +130,31 @@ double resident_bytes(pid_t pid) {
   return resident * static_cast<double>(::sysconf(_SC_PAGESIZE));
 }
 
+std::string metrics_at(int port) {
+  return http_get(static_cast<std::uint16_t>(port), "/metrics");
+}
+
+// What the process has used, and taken in, so far.
+Stretch used_by(pid_t pid, const std::string& metrics) {
+  std::ifstream file(fmt::format("/proc/{}/stat", pid));
+  std::string stat;
+  std::getline(file, stat);
+  std::istringstream fields(stat.substr(stat.rfind(") ") + 2));  // from the third, proc_pid_stat(5)
+  std::string passed_over;
+  for (int field = 3; field < 14; ++field) fields >> passed_over;
+  double user_ticks = 0;
+  double system_ticks = 0;
+  fields >> user_ticks >> system_ticks;
+  const auto ticks = static_cast<double>(::sysconf(_SC_CLK_TCK));
+  return {.spans = scraped(metrics, "otelcol_receiver_accepted_spans_total").sum,
+          .user_seconds = user_ticks / ticks,
+          .system_seconds = system_ticks / ticks};
+}
+
 // False when it has ended, or does not answer for half a minute.
 bool wait_until_it_listens(const Process& tested, int port) {
   for (int i = 0; i < 600 && is_alive(tested); ++i) {
-    const std::string answer = http_get(static_cast<std::uint16_t>(port), "/metrics");
-    if (answer.find("200 OK") != std::string::npos) return true;
+    if (metrics_at(port).find("200 OK") != std::string::npos) return true;
     std::this_thread::sleep_for(std::chrono::milliseconds(50));
   }
   return false;
@@ -147,8 +167,8 @@ std::string log_of(const Setting& setting) {
   return text.str();
 }
 
-void look(Measurement& measurement, const Process& tested, int metrics_port, double idle_bytes) {
-  const std::string text = http_get(static_cast<std::uint16_t>(metrics_port), "/metrics");
+void look(Measurement& measurement, const Process& tested, const std::string& text,
+          double idle_bytes) {
   measurement.grown_bytes = resident_bytes(tested.pid()) - idle_bytes;
   const std::string prefix = "kernspan_processor_tail_sampling_";
   measurement.held_spans = scraped(text, prefix + "held_spans").sum;
@@ -174,8 +194,24 @@ Measurement run(const Setting& setting, const std::vector<std::string>& command,
   }
   const double idle_bytes = resident_bytes(tested.pid());
   Process generator(role(setting, "generator", 0, port), setting.folder + "/peers.log");
-  std::this_thread::sleep_for(std::chrono::duration<double>(0.95 * setting.load.seconds));
-  look(measurement, tested, metrics_port, idle_bytes);
+  const auto begin_of_load = Clock::now();
+  const auto wait_for_second = [&](double second) {
+    std::this_thread::sleep_until(begin_of_load + std::chrono::duration_cast<Clock::duration>(
+                                                      std::chrono::duration<double>(second)));
+    return metrics_at(metrics_port);
+  };
+  const double look_at = 0.95 * setting.load.seconds;
+  const double settled_at = 1.25 * setting.load.wait_seconds + 1;
+  const bool settles = settled_at + 1 <= look_at;
+  const Stretch before = settles ? used_by(tested.pid(), wait_for_second(settled_at)) : Stretch{};
+  const std::string metrics = wait_for_second(look_at);
+  look(measurement, tested, metrics, idle_bytes);
+  if (settles) {
+    const Stretch after = used_by(tested.pid(), metrics);
+    measurement.settled = {.spans = after.spans - before.spans,
+                           .user_seconds = after.user_seconds - before.user_seconds,
+                           .system_seconds = after.system_seconds - before.system_seconds};
+  }
   measurement.generated = std::strtoull(generator.read_line().c_str(), nullptr, 10);
   measurement.refused_requests = std::strtoull(generator.read_line().c_str(), nullptr, 10);
   const double request_bytes = std::strtod(generator.read_line().c_str(), nullptr);

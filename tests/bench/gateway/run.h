@@ -24,6 +24,15 @@ struct Setting {
   Load load;
 };
 
+// What the program used, and took in, between two moments.
+struct Stretch {
+  double spans = 0;
+  double user_seconds = 0;
+  double system_seconds = 0;
+
+  double cpu_seconds() const { return user_seconds + system_seconds; }
+};
+
 struct Measurement {
   std::string failure;  // why there is nothing to measure; empty when there is
   std::uint64_t generated = 0;
@@ -31,6 +40,10 @@ struct Measurement {
   std::uint64_t arrived = 0;
   double seconds = 0;
   Usage usage;
+
+  // From when spans are let go at the pace at which they come, to the end of the load: what a gateway
+  // costs once it has run for longer than the wait. Nothing when the load ends before.
+  Stretch settled;
 
   // While the load ran, a moment before its end: what tail_sampling said that it held, what the
   // process had become larger by since before the load, and the bytes of those spans on the wire.
