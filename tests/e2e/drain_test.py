@@ -37,6 +37,9 @@ class DrainTest(LiveCase):
         self.assertEqual(tiers.daemons["gateway"].program.process.wait(40), 0)
         tiers.start(tiers=("gateway",))
         self.finish_driver(driver)
+        # What the gateway refused waits in the agent for the next attempt: 2.5 to 7.5 s, at random.
+        self.assertTrue(wait_until(
+            lambda: tiers.agent.metrics().stages()["exporters/otlp"].held == 0, 60))
         result = self.score_of(stack, tiers, "restart")
         self.assertFalse(result.missing_spans)
         self.assertFalse(result.extra_spans)
