@@ -99,6 +99,7 @@ char* BufferPool::take(std::size_t size) {
     add_gap(buffer + size, {left, std::min(left, gap.touched_bytes)});
   }
   region_of(buffer)->second.used_bytes += size;
+  used_bytes_ += size;
   ASAN_UNPOISON_MEMORY_REGION(buffer, size);
   return buffer;
 }
@@ -108,6 +109,7 @@ void BufferPool::give_back(char* buffer, std::size_t size) {
   ASAN_POISON_MEMORY_REGION(buffer, size);
   const auto region = region_of(buffer);
   region->second.used_bytes -= size;
+  used_bytes_ -= size;
   char* begin = buffer;
   Gap gap{size, size};
   const auto join = [&](Gaps::iterator neighbour) {
@@ -125,7 +127,7 @@ void BufferPool::give_back(char* buffer, std::size_t size) {
       next->first != region->first + region->second.size) {
     join(next);
   }
-  const bool is_too_much = idle_bytes_ + gap.touched_bytes > max_idle_bytes_;
+  const bool is_too_much = idle_bytes_ + gap.touched_bytes > max_idle_bytes();
   if (is_too_much && region->second.used_bytes == 0) return unmap(region);
   if (is_too_much) {
     ::madvise(begin, gap.size, MADV_DONTNEED);
@@ -156,6 +158,11 @@ void BufferPool::unmap(Regions::iterator region) {
   ::munmap(begin, whole.size);
   mapped_bytes_ -= whole.size;
   regions_.erase(region);
+}
+
+std::size_t BufferPool::max_idle_bytes() const {
+  constexpr std::size_t kUsedPerIdle = 16;
+  return std::min(std::max(idle_.always, used_bytes_ / kUsedPerIdle), idle_.never_more);
 }
 
 BufferPool::BySize& BufferPool::by_size(const Gap& gap) {

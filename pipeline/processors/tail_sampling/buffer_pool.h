@@ -20,8 +20,14 @@ class BufferPool : public std::enable_shared_from_this<BufferPool> {
   static constexpr std::size_t kSmallest = 64 << 10;
   static constexpr std::size_t kRegionBytes = 32 << 20;
 
-  // Keeps at most so many bytes that nobody uses.
-  explicit BufferPool(std::size_t max_idle_bytes) : max_idle_bytes_(max_idle_bytes) {}
+  // How many bytes that nobody uses are kept: a sixteenth of those in use, within these. What is taken
+  // and given back varies with the load, and what went to the kernel in a lull comes back page by page.
+  struct IdleBounds {
+    std::size_t always = 0;
+    std::size_t never_more = 0;
+  };
+
+  explicit BufferPool(const IdleBounds& idle) : idle_(idle) {}
   ~BufferPool();
   BufferPool(const BufferPool&) = delete;
   BufferPool& operator=(const BufferPool&) = delete;
@@ -69,16 +75,18 @@ class BufferPool : public std::enable_shared_from_this<BufferPool> {
   Regions::iterator region_of(char* buffer);
   char* map_region(std::size_t least_bytes);  // its begin, a gap of all of it
   void unmap(Regions::iterator region);
+  std::size_t max_idle_bytes() const;
   BySize& by_size(const Gap& gap);
   void add_gap(char* begin, const Gap& gap);
   Gap remove_gap(Gaps::iterator gap);
 
-  const std::size_t max_idle_bytes_;
+  const IdleBounds idle_;
   mutable std::mutex mutex_;  // guards what follows
   Regions regions_;
   Gaps gaps_;               // no two of a region touch
   BySize touched_by_size_;  // gaps of which something is there, and the others
   BySize untouched_by_size_;
+  std::size_t used_bytes_ = 0;
   std::size_t idle_bytes_ = 0;
   std::size_t mapped_bytes_ = 0;
   HugePages huge_pages_;

@@ -14,7 +14,9 @@ namespace kernspan::sampling {
 class HeldMemory {
  public:
   explicit HeldMemory(std::uint64_t limit)
-      : limit_(limit), buffers_(std::make_shared<BufferPool>(std::min(limit / 16, kMostIdle))) {}
+      : limit_(limit),
+        buffers_(std::make_shared<BufferPool>(
+            BufferPool::IdleBounds{.always = kAlwaysIdle, .never_more = limit / 16})) {}
 
   void add(std::uint64_t bytes) { used_.fetch_add(bytes, std::memory_order_relaxed); }
   void subtract(std::uint64_t bytes) { used_.fetch_sub(bytes, std::memory_order_relaxed); }
@@ -33,7 +35,7 @@ class HeldMemory {
 
  private:
   // Some rounds' worth at full speed; a load that falls gives the rest back.
-  static constexpr std::uint64_t kMostIdle = 64 << 20;
+  static constexpr std::uint64_t kAlwaysIdle = 64 << 20;
 
   const std::uint64_t limit_;
   const std::shared_ptr<BufferPool> buffers_;

@@ -146,7 +146,7 @@ Stretch used_by(pid_t pid, const std::string& metrics) {
   double system_ticks = 0;
   fields >> user_ticks >> system_ticks;
   const auto ticks = static_cast<double>(::sysconf(_SC_CLK_TCK));
-  return {.spans = scraped(metrics, "otelcol_receiver_accepted_spans_total").sum,
+  return {.spans = scraped(metrics, "otelcol_receiver_accepted_spans").sum,
           .user_seconds = user_ticks / ticks,
           .system_seconds = system_ticks / ticks};
 }

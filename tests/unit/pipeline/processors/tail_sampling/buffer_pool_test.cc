@@ -13,19 +13,24 @@ namespace {
 
 constexpr std::size_t kMib = 1 << 20;
 
+std::shared_ptr<BufferPool> make_pool(std::size_t idle_bytes) {
+  return std::make_shared<BufferPool>(
+      BufferPool::IdleBounds{.always = idle_bytes, .never_more = idle_bytes});
+}
+
 otlp::Slice copy(BufferPool& pool, std::string bytes) {
   return pool.copy(otlp::Batch::from_encoder(std::move(bytes), 1));
 }
 
 TEST(BufferPool, CopiesABatchIntoOnePiece) {
-  const auto pool = std::make_shared<BufferPool>(kMib);
+  const auto pool = make_pool(kMib);
   otlp::Batch batch = otlp::Batch::from_encoder(std::string(100'000, 'a'), 1);
   batch.append(otlp::Batch::from_encoder(std::string(50'000, 'b'), 1));
   EXPECT_EQ(pool->copy(batch).view(), std::string(100'000, 'a') + std::string(50'000, 'b'));
 }
 
 TEST(BufferPool, UsesAgainWhatIsFree) {
-  const auto pool = std::make_shared<BufferPool>(BufferPool::kRegionBytes);
+  const auto pool = make_pool(BufferPool::kRegionBytes);
   std::vector<otlp::Slice> slices;
   while (pool->mapped_bytes() <= BufferPool::kRegionBytes) {
     slices.push_back(copy(*pool, std::string(100'000, 'a')));
@@ -44,7 +49,7 @@ TEST(BufferPool, UsesAgainWhatIsFree) {
 }
 
 TEST(BufferPool, KeepsNoMoreThanItMay) {
-  const auto pool = std::make_shared<BufferPool>(2 * kMib);
+  const auto pool = make_pool(2 * kMib);
   std::vector<otlp::Slice> slices;
   for (int i = 0; i < 100; ++i) slices.push_back(copy(*pool, std::string(kMib, 'a')));
   EXPECT_GE(pool->mapped_bytes(), 100 * kMib);
@@ -61,8 +66,23 @@ TEST(BufferPool, KeepsNoMoreThanItMay) {
   EXPECT_LE(pool->mapped_bytes(), BufferPool::kRegionBytes);
 }
 
+TEST(BufferPool, KeepsMoreTheMoreIsInUse) {
+  const auto pool =
+      std::make_shared<BufferPool>(BufferPool::IdleBounds{.always = kMib, .never_more = 3 * kMib});
+  std::vector<otlp::Slice> slices;
+  for (int i = 0; i < 64; ++i) slices.push_back(copy(*pool, std::string(kMib, 'a')));
+  // One by one, with a neighbour that stays.
+  const auto idle_after_freeing = [&](std::size_t first, std::size_t last) {
+    for (std::size_t i = first; i < last; i += 2) slices[i] = {};
+    return pool->idle_bytes();
+  };
+  EXPECT_EQ(idle_after_freeing(0, 8), 3 * kMib);  // 60 MiB are in use
+  slices.clear();
+  EXPECT_LE(pool->idle_bytes(), kMib);
+}
+
 TEST(BufferPool, TakesWhatIsThereBeforeWhatIsNot) {
-  const auto pool = std::make_shared<BufferPool>(kMib);
+  const auto pool = make_pool(kMib);
   std::vector<otlp::Slice> slices;
   for (int i = 0; i < 20; ++i) slices.push_back(copy(*pool, std::string(kMib, 'a')));
   slices[2] = {};  // stays
@@ -73,7 +93,7 @@ TEST(BufferPool, TakesWhatIsThereBeforeWhatIsNot) {
 }
 
 TEST(BufferPool, HasRoomForMoreThanARegion) {
-  const auto pool = std::make_shared<BufferPool>(0);
+  const auto pool = make_pool(0);
   const std::string bytes(BufferPool::kRegionBytes + 1, 'a');
   otlp::Slice slice = copy(*pool, bytes);
   EXPECT_EQ(slice.view(), bytes);
@@ -82,7 +102,7 @@ TEST(BufferPool, HasRoomForMoreThanARegion) {
 }
 
 TEST(BufferPool, OutlivesItsOwnerWithTheLastBuffer) {
-  auto pool = std::make_shared<BufferPool>(kMib);
+  auto pool = make_pool(kMib);
   const otlp::Slice slice = copy(*pool, std::string(kMib, 'a'));
   pool.reset();
   EXPECT_EQ(slice.view(), std::string(kMib, 'a'));
@@ -91,7 +111,7 @@ TEST(BufferPool, OutlivesItsOwnerWithTheLastBuffer) {
 TEST(BufferPool, KeepsBuffersApart) {
   constexpr std::uint32_t kSeed = 5;
   std::mt19937 random(kSeed);
-  const auto pool = std::make_shared<BufferPool>(4 * kMib);
+  const auto pool = make_pool(4 * kMib);
   std::vector<std::pair<otlp::Slice, std::string>> held(60);
   for (int i = 0; i < 2000; ++i) {
     auto& [slice, expected] = held[random() % held.size()];
