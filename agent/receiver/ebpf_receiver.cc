@@ -265,6 +265,7 @@ void EbpfReceiver::publish() {
        .connections = tracer_->connections(),
        .exchanges_held = tracer_->held(),
        .process_count = processes_->size(),
+       .resources_known = tracer_->resources(),
        .cgroups_known = processes_->cgroups().size(),
        .grpc_go = grpc_go_ ? grpc_go_->counters() : golang::GrpcGoCounters{},
        .grpc_go_probed = grpc_go_ ? grpc_go_->probed() : 0,

@@ -291,6 +291,9 @@ void EbpfTelemetry::collect(std::vector<MetricFamily>& families) const {
         now.grpc_core_probed);
   gauge("kernspan_cgroups_known", "Cgroups whose containers are known.", now.cgroups_known);
   gauge("kernspan_processes_known", "Entries of the process table.", now.process_count);
+  gauge("kernspan_resources_known",
+        "Resources that are kept encoded: of programs that spans were written of lately.",
+        now.resources_known);
   if (now.kubernetes) add_kubernetes_families(*now.kubernetes, id_, families);
   families.push_back({.name = "kernspan_causality_mispredictions",
                       .help = "Responses that the model of who works for whom got wrong.",

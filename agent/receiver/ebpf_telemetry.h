@@ -41,6 +41,7 @@ class EbpfTelemetry {
     std::size_t connections = 0;
     std::size_t exchanges_held = 0;
     std::size_t process_count = 0;
+    std::size_t resources_known = 0;
     std::size_t cgroups_known = 0;
     golang::GrpcGoCounters grpc_go;
     std::size_t grpc_go_probed = 0;

@@ -107,6 +107,8 @@ class Tracer final : public ExchangeObserver {
   // Exchanges that are open or wait to be written.
   std::size_t held() const;
   std::size_t connections() const { return connections_.size(); }
+  // Of programs that spans were written of lately.
+  std::size_t resources() const { return resources_.size(); }
   const TracerCounters& counters() const { return counters_; }
   const Linker& linker() const { return linker_; }
   const HeaderBudget& header_budget() const { return header_budget_; }

@@ -11,7 +11,7 @@ namespace kernspan::bench {
 
 // What goes through the gateway, and how long.
 struct Load {
-  double seconds = 10;
+  double seconds = 20;
   double wait_seconds = 3;      // decision_wait
   double spans_per_second = 0;  // 0: as many as it takes
   std::size_t spans_per_request = 1000;
