@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "pipeline/base/log.h"
+#include "pipeline/service/certificate_metrics.h"
 #include "pipeline/service/component_check.h"
 #include "pipeline/service/own_metrics.h"
 #include "pipeline/service/process_metrics.h"
@@ -68,6 +69,7 @@ Result<std::unique_ptr<Service>> Service::create_from(const ConfigNode& root,
 Service::Service(ServiceSettings settings, const Clock& clock)
     : settings_(std::move(settings)),
       process_metrics_(add_process_metrics(metrics_, clock)),
+      certificate_metrics_(add_certificate_metrics(metrics_, settings_)),
       balances_(settings_, ledger_),
       ledger_metrics_(metrics_.add_collector([this](std::vector<MetricFamily>& families) {
         ledger_.collect(families);

@@ -56,6 +56,7 @@ class Service {
   Metrics metrics_;
   Ledger ledger_;
   Metrics::Registration process_metrics_;
+  Metrics::Registration certificate_metrics_;
   PipelineBalances balances_;
   Metrics::Registration ledger_metrics_;
   Metrics::Registration target_info_;
