@@ -53,6 +53,7 @@ service:
 """
 GATEWAYS = 3
 WARM_UP_CALLS = 90
+PATIENCE_SECONDS = 60  # for what comes within some seconds on an idle machine
 QUIET_SECONDS = 15  # what a trace waits for its decision, and for confirmations of its links
 
 
@@ -198,10 +199,10 @@ class NodesTest(RpcCase):
                      for n in range(WARM_UP_CALLS)])
         self.assertTrue(wait_until(lambda: all(
             counts["attached"] for counts in
-            self.agent_counts("kernspan_grpc_go_executables", "outcome")), 20))
+            self.agent_counts("kernspan_grpc_go_executables", "outcome")), PATIENCE_SECONDS))
         self.assertTrue(wait_until(lambda: sum(
             each.metrics().sum("kernspan_stitch_traces", outcome="joined") for each in self.replicas)
-            >= 0.9 * 2 * WARM_UP_CALLS, 20), "the gateways have not joined the first calls")
+            >= 0.9 * 2 * WARM_UP_CALLS, PATIENCE_SECONDS), "the gateways have not joined the first calls")
         calls = [rpc.sized(rpc.Call(id=f"node-{n}", method="Forward" if n % 2 else "Unary"), 200 + n)
                  for n in range(400)]
         client.call(calls)
