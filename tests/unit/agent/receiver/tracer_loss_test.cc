@@ -1,16 +1,11 @@
 // What is lost on the way, or was before the agent: records, answers, the beginnings of connections.
 #include <map>
 
+#include "tests/unit/agent/receiver/http1_messages.h"
 #include "tests/unit/agent/receiver/tracer_fixture.h"
 
 namespace kernspan {
 namespace {
-
-constexpr std::string_view kGet =
-    "GET /cart?token=secret HTTP/1.1\r\nHost: shop.example\r\nUser-Agent: story/1\r\n\r\n";
-constexpr std::string_view kOk = "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n";
-constexpr std::string_view kNotFound = "HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n";
-constexpr std::string_view kChunked = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
 
 std::string get(std::string_view path) {
   return std::string("GET ").append(path).append(" HTTP/1.1\r\nHost: a\r\n\r\n");
